@@ -1,0 +1,153 @@
+"""Users, their e-mail addresses and second factors in the admin's look. What a second factor knows is not shown."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminEmailInputWidget
+
+from apikeys.admin import ReadOnlyAdmin, moment
+from connections.admin import end
+from connections.models import Connection
+
+for model in (User, Group, EmailAddress, Authenticator):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+class NewUserForm(UserCreationForm):  # type: ignore[misc]
+    """An account is an address and a password; the user name that Django wants is the address."""
+
+    # A user name holds 150 characters.
+    email = forms.EmailField(max_length=150, widget=UnfoldAdminEmailInputWidget())
+
+    def clean_email(self) -> str:
+        """Addresses are compared in lower case, and belong to one account."""
+        email: str = self.cleaned_data["email"].lower()
+        taken = EmailAddress.objects.filter(email__iexact=email).exists()
+        if taken or User.objects.filter(username__iexact=email).exists():
+            raise forms.ValidationError("There is an account with this address.")
+        self.instance.username = email
+        return email
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
+    """People. Turning one inactive ends his keys and sessions at once; nobody can lock himself out here."""
+
+    form = forms.ModelForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = (
+        *("email", "is_active", "is_administrator"),
+        *(moment("last_login", "Last sign-in"), moment("date_joined", "Joined")),
+    )
+    list_filter = ("is_active", "is_superuser")
+    list_fullwidth = True
+    list_disable_select_all = True
+    search_fields = ("email",)
+    search_help_text = "E-mail address"
+    ordering = ("email",)
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("email", "sign_in")}),
+        ("Access", {"fields": ("is_active", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("email", "sign_in", "last_login", "date_joined")
+    add_fieldsets = ((None, {"fields": ("email", "password1", "password2")}),)
+
+    @display(description="Administrator", boolean=True, ordering="is_superuser")
+    def is_administrator(self, row: User) -> bool:
+        """Whether this is one of those who may sign in here."""
+        return row.is_superuser
+
+    @display(description="Password")
+    def sign_in(self, row: User) -> str:
+        """Where to give another one. Nothing of the old one is shown, its digest neither."""
+        return format_html('<a href="{}" class="text-link">Set another</a>', "../password/")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """An address is changed by its owner, who must verify the next; one's own rights by somebody else."""
+        if obj is None:
+            return ()
+        return (*self.readonly_fields, "is_active", "is_superuser") if obj == request.user else self.readonly_fields
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """There is one kind of administrator, and no finer permissions."""
+        if db_field.name == "is_superuser":
+            kwargs |= {"label": "Administrator", "help_text": "May sign in here and do everything."}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Administrators are those who may sign in here. Whom one of them adds need not verify the address."""
+        obj.is_staff = obj.is_superuser
+        super().save_model(request, obj, form, change)
+        if not change:
+            EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Anybody but oneself."""
+        return obj != request.user and bool(super().has_delete_permission(request, obj))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who would go, with how many connections. Keys and links go as well; the ledger keeps what was done."""
+        connections = Connection.objects.filter(user__in=list(objs)).count()
+        what = [*(str(user) for user in objs), f"{connections} connections, each ended at its provider where possible"]
+        return what, {"users": len(objs), "connections": connections}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """End what he has connected, then the account."""
+        for row in Connection.objects.filter(user=obj).select_related("provider", "user"):
+            end(request, row)
+        obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Each of them so, but oneself."""
+        for user in queryset:
+            if user != request.user:
+                self.delete_model(request, user)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ModelAdmin):  # type: ignore[misc]
+    """Which addresses are verified; an address verified here needs no mail."""
+
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    list_select_related = ("user",)
+    list_fullwidth = True
+    search_fields = ("email",)
+    raw_id_fields = ("user",)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Second factors, without what they know. Deleting one lets somebody in who has lost his telephone."""
+
+    list_display = ("user", "type", moment("created_at", "Set up"), moment("last_used_at", "Last used"))
+    list_select_related = ("user",)
+    list_filter = ("type",)
+    search_fields = ("user__email",)
+    search_help_text = "Person"
+    ordering = ("-created_at",)
+    fields = ("user", "type", "created_at", "last_used_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Authenticator]:
+        """Without the secrets."""
+        rows: QuerySet[Authenticator] = super().get_queryset(request)
+        return rows.defer("data")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who has the permission may."""
+        return request.user.has_perm("mfa.delete_authenticator")

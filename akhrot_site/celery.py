@@ -1,0 +1,44 @@
+"""The task queue. Tasks are bells: what is due is a fact of a row, so any task may be lost or run twice."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+from celery.beat import EmbeddedService
+from celery.platforms import SecurityWarning  # type: ignore[attr-defined]
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from akhrot_site import lifeline
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "akhrot_site.settings")
+
+# Celery warns of running as root for the sake of pickle, which is not accepted here.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+app = Celery("akhrot")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+# Django's own logging configuration holds in the worker too, with its redaction.
+@signals.setup_logging.connect
+def keep_logging(**_: Any) -> None: ...
+
+
+@signals.worker_init.connect
+def follow_supervisor(**_: Any) -> None:
+    lifeline.follow_parent()
+
+
+# `celery worker -B` forks beat, and a killed worker leaves the fork behind; a thread dies with its process.
+@signals.worker_ready.connect
+def start_beat(**_: Any) -> None:
+    """Run beat inside the worker when `up` asks for it."""
+    if os.environ.get("AKHROT_BEAT") == "thread":
+        beat = EmbeddedService(app, thread=True)
+        beat.start()  # type: ignore[union-attr]
+        signals.worker_shutting_down.connect(lambda **_: beat.stop(), weak=False)

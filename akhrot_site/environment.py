@@ -1,0 +1,188 @@
+"""Reads and checks the environment for `settings.py`.
+
+Every function takes the text of one variable and returns what the settings hold, or raises a `ValueError`
+that says what is wrong with it; `read` puts the variable's name in front. A mistyped variable stops the start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class RateLimit(NamedTuple):
+    """`quota` requests in any `window` seconds."""
+
+    quota: int
+    window: int
+
+
+class TelegramDC(NamedTuple):
+    id: int
+    host: str
+    port: int
+    public_key_file: Path
+
+
+def read(name: str, parse: Callable[[str], T], default: str) -> T:
+    """An empty variable counts as unset: compose files pass them on that way."""
+    value = os.environ.get(name, "").strip() or default
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def flag(value: str) -> bool:
+    """True or false, in the usual words."""
+    if value.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if value.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"must be true or false, not {value!r}.")
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`."""
+
+    def parse(value: str) -> int:
+        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {value!r}.")
+        return int(value)
+
+    return parse
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """A parser of one of the `allowed` words."""
+
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {value!r}.")
+        return value
+
+    return parse
+
+
+def folder(value: str) -> Path:
+    """A folder for secrets: made with mode 0700 if it is missing, and refused if it is a file."""
+    path = Path(value).expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {path}: {error.strerror}.") from error
+    return path
+
+
+def existing_folder(value: str) -> Path | None:
+    """A folder that is there; None where nothing is set."""
+    if not value:
+        return None
+    path = Path(value).expanduser().absolute()
+    if not path.is_dir():
+        raise ValueError(f"{path} is not a folder.")
+    return path
+
+
+def items(value: str) -> tuple[str, ...]:
+    """Words parted by commas."""
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def origin(value: str) -> str:
+    """`scheme://host[:port]` in lower case, with nothing behind it."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"must look like https://akhrot.example.com, not {value!r}.")
+    if parts.username or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"must be scheme, host and port alone, not {value!r}.")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Several origins parted by commas."""
+    return tuple(origin(item) for item in items(value))
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    """Addresses or networks: `127.0.0.1, 10.0.0.0/8, fd00::/8`."""
+    return tuple(ipaddress.ip_network(item) for item in items(value))
+
+
+def literal(value: Any) -> Any:
+    """An option at the end of a URL, which is text, as the number or word that it means."""
+    words = {"true": True, "false": False, "none": None}
+    return int(value) if str(value).isdecimal() else words.get(str(value).lower(), value)
+
+
+def redis_url(value: str) -> str:
+    """A URL that a Redis client takes; empty where none is used."""
+    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must begin with redis://, rediss:// or unix://.")
+    return value
+
+
+def rate_limit(value: str) -> RateLimit:
+    """`600/60`: 600 requests in 60 seconds."""
+    quota, _, window = value.partition("/")
+    try:
+        limit = RateLimit(int(quota), int(window))
+    except ValueError:
+        limit = RateLimit(0, 0)
+    if limit.quota < 1 or limit.window < 1:
+        raise ValueError(f"must be requests/seconds, such as 600/60, not {value!r}.")
+    return limit
+
+
+def telegram_dc(value: str) -> TelegramDC | None:
+    """`2 149.154.167.40 443 /path/to/key.pem`: a data centre to use in place of Telegram's own."""
+    if not value:
+        return None
+    try:
+        dc, host, port, key_file = value.split(None, 3)
+        parsed = TelegramDC(int(dc), host, int(port), Path(key_file).expanduser().absolute())
+    except ValueError:
+        raise ValueError("must be: id host port public-key-file.") from None
+    if not parsed.public_key_file.is_file():
+        raise ValueError(f"there is no file {parsed.public_key_file}.")
+    return parsed
+
+
+def secret_key(file: Path) -> str:
+    """The content of `file`, made at first start.
+
+    Two processes may start at once: the text is written beside, then linked to its name, which only one of them
+    can do; whoever loses reads what the other wrote, and nobody ever reads half a key.
+    """
+    if not file.exists():
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(64))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    key = file.read_text().strip()
+    if len(key) < 50:
+        raise ImproperlyConfigured(f"SECRET_KEY: {file} is damaged: it must hold at least 50 characters.")
+    return key

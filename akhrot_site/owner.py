@@ -1,0 +1,111 @@
+"""The first account, made with a one-time link that `up` prints, or by `manage.py owner`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django import forms
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+SALT = "akhrot.owner"
+LINK_SECONDS = 24 * 3600
+# Any number does, so long as nothing else in this database takes the same advisory lock.
+ADVISORY_LOCK = 0x616B68726F74
+NEW_PASSWORD = {"class": "form-control", "autocomplete": "new-password"}
+
+
+class OwnerExists(Exception):
+    """This instance has its owner."""
+
+
+def owner_exists() -> bool:
+    """Whether there is a superuser."""
+    return User.objects.filter(is_superuser=True).exists()
+
+
+def link() -> str:
+    """A fresh one-time link for whoever makes the first account."""
+    token = signing.TimestampSigner(salt=SALT).sign("owner")
+    return settings.AKHROT_BASE_URL + reverse("owner", args=[token])
+
+
+def token_is_good(token: str) -> bool:
+    """Whether a token of such a link is ours and younger than a day."""
+    try:
+        return signing.TimestampSigner(salt=SALT).unsign(token, max_age=LINK_SECONDS) == "owner"
+    except signing.BadSignature:
+        return False
+
+
+def make_owner(email: str, password: str) -> User:
+    """Raises `OwnerExists`, also for the slower of two that come at the same moment.
+
+    No constraint can say that there is one superuser (more may be added later), so the two stand in line:
+    SQLite's transactions begin with the write lock, PostgreSQL has a lock for the purpose.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        if owner_exists():
+            raise OwnerExists
+        user = User.objects.create_superuser(username=email, email=email, password=password)
+        EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
+
+
+class OwnerForm(forms.Form):
+    email = forms.EmailField(
+        max_length=150,
+        widget=forms.EmailInput(attrs={"class": "form-control", "autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False)
+    password_again = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False)
+
+    def clean_email(self) -> str:
+        """Addresses are compared in lower case."""
+        email: str = self.cleaned_data["email"]
+        return email.lower()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        password = data.get("password")
+        if password and password != data.get("password_again", password):
+            self.add_error("password_again", "The two passwords differ.")
+        if password:
+            try:
+                validate_password(password, User(email=data.get("email", "")))
+            except ValidationError as error:
+                self.add_error("password", error)
+        return data
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def claim(request: HttpRequest, token: str) -> HttpResponse:
+    """The page behind the link; it is there only as long as there is no owner."""
+    if owner_exists() or not token_is_good(token):
+        raise Http404
+    form = OwnerForm(request.POST or None)
+    if not form.is_valid():
+        return render(request, "owner.html", {"form": form})
+    try:
+        user = make_owner(form.cleaned_data["email"], form.cleaned_data["password"])
+    except OwnerExists:
+        raise Http404 from None
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return redirect(settings.LOGIN_REDIRECT_URL)

@@ -1,0 +1,434 @@
+"""All settings, read from the environment. Each variable is described in `docs/configuration.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from akhrot_site import environment, logs
+from akhrot_site.environment import read
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEBUG = read("DEBUG", environment.flag, "false")
+
+# --- Akhrot's own -----------------------------------------------------------------------------------------------
+
+AKHROT_DATA_DIR = read("AKHROT_DATA_DIR", environment.folder, str(BASE_DIR / "data"))
+PORT = read("PORT", environment.number(1, 65535), "8000")
+HOST = read("HOST", environment.text, "127.0.0.1")
+AKHROT_BASE_URL = read("AKHROT_BASE_URL", environment.origin, f"http://127.0.0.1:{PORT}")
+AKHROT_KEYS = read("AKHROT_KEYS", environment.text, "")
+AKHROT_CATALOG_DIR = read("AKHROT_CATALOG_DIR", environment.existing_folder, "")
+AKHROT_ALLOW_PRIVATE_HOSTS = read("AKHROT_ALLOW_PRIVATE_HOSTS", environment.items, "")
+AKHROT_SIGNUP = read("AKHROT_SIGNUP", environment.choice("closed", "invite", "open"), "closed")
+AKHROT_LEDGER_DAYS = read("AKHROT_LEDGER_DAYS", environment.number(1, 36500), "365")
+AKHROT_RATE_LIMIT = read("AKHROT_RATE_LIMIT", environment.rate_limit, "600/60")
+AKHROT_RETURN_ORIGINS = read("AKHROT_RETURN_ORIGINS", environment.origins, "")
+AKHROT_TELEGRAM_DC = read("AKHROT_TELEGRAM_DC", environment.telegram_dc, "")
+AKHROT_WEB_PROCESSES = read("AKHROT_WEB_PROCESSES", environment.number(1, 64), "1")
+AKHROT_WEB_THREADS = read("AKHROT_WEB_THREADS", environment.number(4, 1024), "128")
+
+BASE_HOST = urlsplit(AKHROT_BASE_URL).hostname or ""
+HTTPS = AKHROT_BASE_URL.startswith("https://")
+LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+# With https there is a proxy in front, which ends TLS; unless told otherwise it is taken to be on this machine.
+AKHROT_TRUSTED_PROXIES = read("AKHROT_TRUSTED_PROXIES", environment.networks, "127.0.0.1, ::1" if HTTPS else "")
+
+# --- Security ---------------------------------------------------------------------------------------------------
+
+SECRET_KEY = read("SECRET_KEY", environment.text, "") or environment.secret_key(AKHROT_DATA_DIR / "secret_key")
+ALLOWED_HOSTS = [BASE_HOST, *(LOOPBACK_HOSTS if BASE_HOST in {"127.0.0.1", "localhost", "::1"} else [])]
+CSRF_TRUSTED_ORIGINS = [AKHROT_BASE_URL]
+
+# The scheme of the base URL decides, not DEBUG. The header is believed from trusted proxies alone:
+# `akhrot_site.middleware.TrustedProxies` removes everybody else's.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)/?$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_NAME = "akhrot_session"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "akhrot_site.errors.csrf_failure"
+CSRF_COOKIE_NAME = "akhrot_csrf"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# Chromium applies form-action to every redirect after a POST as well. The page that connects a provider therefore
+# widens it, with csp's `csp_update` decorator, for its own answer only.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# Unfold's pages evaluate Alpine expressions and set styles; only `/admin/` gets this policy.
+ADMIN_CONTENT_SECURITY_POLICY = {
+    "script-src": ["'self'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+}
+
+# --- Application ------------------------------------------------------------------------------------------------
+
+ROOT_URLCONF = "akhrot_site.urls"
+WSGI_APPLICATION = "akhrot_site.wsgi.application"
+APPEND_SLASH = False
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_htmx",
+    "django_prometheus",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "apikeys",
+    "providers",
+    "connections",
+    "akhrot_site",
+]
+MIDDLEWARE = [
+    "akhrot_site.middleware.TrustedProxies",
+    "akhrot_site.middleware.RequestLog",
+    "django.middleware.security.SecurityMiddleware",
+    # Calls of agents end here: everything below serves browsers.
+    "akhrot_site.middleware.ApiShortcut",
+    "akhrot_site.middleware.AdminContentSecurityPolicy",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "/static/"
+# Served from where they lie, with an ETag each: nothing to collect, hence nothing that could be out of date.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 300
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "akhrot_site.logs.SafeReports"
+LOGGING = logs.configure(debug=DEBUG)
+
+# --- Database, cache, queue -------------------------------------------------------------------------------------
+
+SQLITE_OPTIONS = {
+    # A transaction that begins as a reader and then writes fails at once if somebody wrote in between; one that
+    # begins as a writer waits.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    # There may be a connection for each of 128 threads: half a megabyte of cache each, and the file mapped once.
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-512; PRAGMA mmap_size=134217728"
+    ),
+}
+# Prepared statements need parameters bound by the server. A pooler such as PgBouncer in transaction mode cannot
+# keep them: `?prepare_threshold=None&server_side_binding=False` at the end of DATABASE_URL turns them off.
+POSTGRES_OPTIONS = {
+    "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+    "prepare_threshold": 5,
+    "server_side_binding": True,
+    "connect_timeout": 5,
+}
+
+
+def database(value: str) -> dict[str, Any]:
+    """Django's settings of the database at a URL: a pool for PostgreSQL, WAL for SQLite."""
+    config: dict[str, Any] = environ.Env.db_url_config(value)
+    engine = str(config.get("ENGINE", ""))
+    options = {name: environment.literal(option) for name, option in config.get("OPTIONS", {}).items()}
+    if engine.endswith("sqlite3"):
+        name = config["NAME"]
+        return config | {
+            "ENGINE": "akhrot_site.sqlite",
+            "OPTIONS": SQLITE_OPTIONS | options,
+            "CONN_MAX_AGE": None,
+            # A file, since an in-memory database shared by threads locks whole tables and waits for nobody.
+            "TEST": {"NAME": str(Path(AKHROT_DATA_DIR if name == ":memory:" else name).parent / "test.sqlite3")},
+        }
+    if engine.endswith("postgresql"):
+        return config | {"OPTIONS": POSTGRES_OPTIONS | options, "CONN_MAX_AGE": 0}
+    raise ValueError("must begin with sqlite:/// or postgres://.")
+
+
+DATABASES = {"default": read("DATABASE_URL", database, f"sqlite:///{AKHROT_DATA_DIR / 'akhrot.sqlite3'}")}
+SQLITE = DATABASES["default"]["ENGINE"] == "akhrot_site.sqlite"
+REDIS_URL = read("REDIS_URL", environment.redis_url, "")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
+# Ringing the bell must never hold up who rings it: one try with short time-outs. A lost bell costs nothing, since
+# the sweep finds the work in the database.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE_FILENAME = str(AKHROT_DATA_DIR / "beat-schedule")
+if REDIS_URL:
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "socket_connect_timeout": 1,
+        "socket_timeout": 1,
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+    }
+else:
+    QUEUE = AKHROT_DATA_DIR / "queue"
+    for folder in (QUEUE, QUEUE / "messages", QUEUE / "control"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(QUEUE / "messages"),
+        "data_folder_out": str(QUEUE / "messages"),
+        "control_folder": str(QUEUE / "control"),
+        "polling_interval": 0.2,
+    }
+
+
+def every(seconds: int, task: str) -> dict[str, Any]:
+    """A bell that nobody heard is worthless once the next one rings."""
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds, "ignore_result": True}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "sweep": every(5, "connections.sweep"),
+    "verify pending": every(300, "connections.verify_pending"),
+    "tidy": every(3600, "connections.tidy"),
+    "roll up": every(60, "apikeys.roll_up"),
+    "purge ledger": every(86_400, "apikeys.purge_ledger"),
+}
+
+# --- Accounts and mail ------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email",)},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/app/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "akhrot_site.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Akhrot: "
+# Whoever holds a session left open must not be able to change how one signs in.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+# allauth's own limits hold (5 failed log-ins in 5 minutes for an account, 10 for an address); an empty value
+# changes none of them.
+ACCOUNT_RATE_LIMITS: dict[str, str] = {}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Akhrot"
+# Browsers allow passkeys on plain http for this machine alone; the library must be told.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS and BASE_HOST == "localhost"
+
+vars().update(read("EMAIL_URL", environ.Env.email_url_config, "consolemail://"))
+EMAIL_TIMEOUT = 10
+MAIL_USER = str(vars().get("EMAIL_HOST_USER") or "")
+# Most mail servers let whoever signs in send from that address alone.
+DEFAULT_FROM_EMAIL = f"Akhrot <{MAIL_USER if '@' in MAIL_USER else f'akhrot@{BASE_HOST}'}>"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- The agent API ----------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apikeys.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "connections.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+    # The test client speaks what agents speak.
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Akhrot",
+    "DESCRIPTION": "A self-hosted broker of credentials for AI agents.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVERS": [{"url": AKHROT_BASE_URL}],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    # Choices stand where they are used; components of their own would need a name for every "status".
+    "POSTPROCESSING_HOOKS": ["connections.openapi.finish"],
+}
+
+# --- The admin ---------------------------------------------------------------------------------------------------
+
+
+def changelist(name: str) -> Any:
+    """The address of a list in the admin."""
+    return reverse_lazy(f"admin:{name}_changelist")
+
+
+UNFOLD = {
+    "SITE_TITLE": "Akhrot admin",
+    "SITE_HEADER": "Akhrot",
+    "SITE_SUBHEADER": "Admin",
+    "SITE_URL": "/app/",
+    "SITE_ICON": lambda _: static("akhrot.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("favicon.svg")}],
+    "STYLES": [lambda _: static("admin.css")],
+    "SHOW_HISTORY": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "8px",
+    "DASHBOARD_CALLBACK": "connections.overview.overview",
+    # Passwords and second factors are changed where allauth asks for the old ones.
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Password", "link": reverse_lazy("account_change_password")},
+            {"title": "Second factors", "link": reverse_lazy("mfa_index")},
+        ]
+    },
+    "COLORS": {
+        "primary": {
+            "50": "#fbf6f0",
+            "100": "#f5e8d9",
+            "200": "#ead0b2",
+            "300": "#dcb283",
+            "400": "#c98e52",
+            "500": "#b0733a",
+            "600": "#7a4b1e",
+            "700": "#65401c",
+            "800": "#4f321a",
+            "900": "#3b2616",
+            "950": "#22150b",
+        },
+        "base": {
+            "50": "#fbfaf9",
+            "100": "#f5f2ee",
+            "200": "#e8e4df",
+            "300": "#d5cfc8",
+            "400": "#a8a098",
+            "500": "#736c64",
+            "600": "#57514a",
+            "700": "#433e39",
+            "800": "#2b2724",
+            "900": "#1b1917",
+            "950": "#131110",
+        },
+    },
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Overview", "icon": "home", "link": reverse_lazy("admin:index")},
+                    {"title": "Providers", "icon": "hub", "link": changelist("providers_provider")},
+                    {"title": "Connections", "icon": "link", "link": changelist("connections_connection")},
+                    {"title": "Connect links", "icon": "add_link", "link": changelist("connections_oauthsession")},
+                ]
+            },
+            {
+                "title": "Agents",
+                "items": [
+                    {"title": "API keys", "icon": "key", "link": changelist("apikeys_apikey")},
+                    {"title": "Ledger", "icon": "receipt_long", "link": changelist("apikeys_auditevent")},
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    {"title": "Users", "icon": "group", "link": changelist("auth_user")},
+                    {"title": "E-mail addresses", "icon": "mail", "link": changelist("account_emailaddress")},
+                    {"title": "Second factors", "icon": "lock", "link": changelist("mfa_authenticator")},
+                ],
+            },
+        ],
+    },
+}
+
+# --- Observation ------------------------------------------------------------------------------------------------
+
+# A line for each request, when it ends; the address is bound by our own middleware, which knows the proxies.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = 10
+DJANGO_STRUCTLOG_CELERY_TASK_FAILURE_LOG_LEVEL = 40
+
+if DEBUG and HTTPS:
+    raise ImproperlyConfigured("DEBUG: must be off when AKHROT_BASE_URL is https.")

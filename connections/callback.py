@@ -1,0 +1,182 @@
+"""What the provider sends back to the browser. Everything is checked before the token request."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+
+from apikeys.ledger import Caller, record
+from connections import connect
+from connections.models import Connection, OAuthSession
+from connections.oauth_session import token_digest
+from connections.sessions import Refused, nonce_name
+from providers import http, oauth
+from providers.http import ProviderUnavailable
+from providers.oauth import Account, Grant, GrantRevoked
+
+REFUSAL_REASONS = {"access_denied": "you did not agree at the provider"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a callback led to. `needs_decision`: the account is not the expected one, the user must choose."""
+
+    session: OAuthSession
+    connection: Connection | None = None
+    needs_decision: bool = False
+
+
+def come_back(caller: Caller, code: str, params: Mapping[str, str], browser: SessionBase) -> Outcome:
+    """The redirect to ``/oauth/callback/<code>`` with `params` of its query, in the signed-in user's browser.
+
+    The state is used up first, whatever comes of it; then user, provider, browser, time and issuer are checked, and
+    only then the code is exchanged (RFC 6749 section 4.1.2, RFC 9207, RFC 9700 section 4.7). Raises Refused.
+    """
+    session = _take_session(caller, code, params.get("state", ""))
+    trouble = _mismatch(session, caller, code, params, browser)
+    if trouble:
+        _end(caller, session, trouble, outcome="REFUSED")
+        raise Refused(f"This could not be accepted: {trouble}. Nothing was stored.")
+    browser.pop(nonce_name(session), None)
+    if "error" in params or not params.get("code"):
+        said = oauth.plain(params.get("error", "no code"))
+        reason = REFUSAL_REASONS.get(said, f"the provider answered: {said}")
+        _end(caller, session, reason, outcome="PROVIDER_REFUSED")
+        raise Refused(f"Nothing was connected: {reason}.", session)
+    return _settle(caller, session, *_exchanged(caller, session, params))
+
+
+def _take_session(caller: Caller, code: str, state: str) -> OAuthSession:
+    rows = OAuthSession.objects.select_related("provider", "key", "connection", "user")
+    session = rows.filter(state_digest=token_digest(state)).first() if state else None
+    if session is None or not session.use_state():
+        record(caller, "session.callback", outcome="STATE_UNKNOWN", provider=code[:64])
+        raise Refused("This answer was used already, or belongs to no request of ours. Nothing was stored.")
+    return session
+
+
+def _mismatch(session: OAuthSession, caller: Caller, code: str, params: Mapping[str, str], browser: SessionBase) -> str:
+    """Why this callback must not be believed; empty when all is as it was begun."""
+    if session.user_id != caller.user.pk:
+        return "another person began it"
+    if session.provider_id != code:
+        return "it was begun with another provider"
+    nonce = token_digest(str(browser.get(nonce_name(session), "")))
+    if not hmac.compare_digest(nonce, session.nonce_digest):
+        return "it was begun in another browser"
+    if session.is_over():
+        return "it took longer than 10 minutes"
+    return _issuer_mismatch(session, params)
+
+
+def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
+    """RFC 9207 section 2.4: compared exactly where present, demanded where the server's metadata promises it."""
+    rule, issuer = session.provider.spec.oauth, params.get("iss")
+    if rule is None:
+        return "the provider is not connected by OAuth"
+    if issuer is None:
+        return "the provider did not say who it is" if rule.iss_required else ""
+    return "another server answered" if rule.issuer and issuer != rule.issuer else ""
+
+
+def _end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
+    """End a session without a connection and tell its owner's ledger."""
+    owner = replace(caller, user=session.user, key=session.key)
+    with transaction.atomic():
+        session.fail(reason)
+        record(owner, "session.fail", outcome=outcome, provider=session.provider_id, detail=reason)
+
+
+def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> tuple[Grant, Account]:
+    """Trade the code for a grant and learn whose it is. No transaction is open meanwhile."""
+    spec, client = session.provider.spec, connect.client_of(session.provider)
+    try:
+        with http.waiting_room():
+            grant = oauth.exchange(spec, client, code=params["code"], verifier=session.verifier, inputs=session.inputs)
+            account = oauth.identity(spec, grant, session.inputs)
+    except (GrantRevoked, ProviderUnavailable) as error:
+        if isinstance(error, oauth.ClientRefused):
+            session.provider.client_was_refused(error.reason)
+        _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
+        raise Refused(f"{session.provider} did not complete it: {error.reason}.", session) from None
+    session.provider.client_was_accepted()
+    kept = {name: params[path] for name, path in _callback_keep(session).items() if path in params}
+    scopes = session.scopes if grant.scopes is None else grant.scopes
+    return replace(grant, scopes=scopes, extra={**grant.extra, **kept}), account
+
+
+def _callback_keep(session: OAuthSession) -> Mapping[str, str]:
+    rule = session.provider.spec.oauth
+    return rule.callback_keep if rule else {}
+
+
+def _settle(caller: Caller, session: OAuthSession, grant: Grant, account: Account) -> Outcome:
+    """Keep the grant; or hold it and ask, when renewing brought another account or nobody can tell whose it is."""
+    renewed = session.connection
+    if renewed and (not account.id or account.id != renewed.account_id):
+        held = json.dumps({"grant": grant.to_json(), "id": account.id, "label": account.label})
+        if not session.hold(held):
+            raise Refused("This request was ended meanwhile. Nothing was stored.", session)
+        session.refresh_from_db()
+        return Outcome(session, needs_decision=True)
+    return Outcome(session, _keep(caller, session, grant, account, renewed))
+
+
+def _keep(
+    caller: Caller, session: OAuthSession, grant: Grant, account: Account, renew: Connection | None
+) -> Connection:
+    with transaction.atomic():
+        row = connect.connect_grant(
+            replace(caller, key=session.key),
+            provider=session.provider,
+            grant=grant,
+            account=account,
+            inputs=session.inputs,
+            renew=renew,
+        )
+        if not session.complete(row.pk):
+            raise Refused("This request was ended meanwhile. Nothing was stored.", session)
+    session.refresh_from_db()
+    return row
+
+
+def held_account(session: OAuthSession) -> Account:
+    """The account that waits for the user's decision."""
+    held = json.loads(session.grant)
+    return Account(id=held["id"], label=held["label"])
+
+
+def can_replace(session: OAuthSession) -> bool:
+    """Whether the account that came may take the old connection's place: not if it has a connection of its own."""
+    account = held_account(session)
+    others = Connection.objects.filter(user=session.user, provider=session.provider, account_id=account.id)
+    return not account.id or not others.exists()
+
+
+def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
+    """The user's answer: ``replace`` the old account, ``add`` the new one beside it, or ``cancel``. Raises Refused."""
+    if session.status != OAuthSession.Status.CONFIRMING or session.is_over():
+        raise Refused("There is nothing to decide any more.", session)
+    held = json.loads(session.grant)
+    grant, account = Grant.from_json(held["grant"]), held_account(session)
+    if choice == "cancel":
+        _end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
+        _give_back(session, grant, account)
+    elif choice == "add" or (choice == "replace" and can_replace(session)):
+        _keep(caller, session, grant, account, session.connection if choice == "replace" else None)
+    else:
+        raise Refused("That cannot be chosen here.", session)
+    session.refresh_from_db()
+    return session
+
+
+def _give_back(session: OAuthSession, grant: Grant, account: Account) -> None:
+    """Revoke what nobody wants, unless a connection lives from the same grant."""
+    rule = session.provider.spec.oauth
+    shared = Connection.objects.filter(provider=session.provider, account_id=account.id).exists()
+    if rule and rule.revoke_url and (rule.revoke.ends == "token" or not shared):
+        held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
+        connect.give_back(session.provider, held, session.inputs)

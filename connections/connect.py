@@ -1,0 +1,175 @@
+"""Making, renewing and ending connections: each with its ledger event in the same transaction."""
+
+import json
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from apikeys.ledger import Caller, record
+from connections.models import Connection, new_token_id
+from providers import http, oauth
+from providers.http import ProviderUnavailable
+from providers.models import Provider
+from providers.oauth import Account, Client, Grant
+from providers.verify import Verdict
+
+log = structlog.get_logger(__name__)
+
+
+def client_of(provider: Provider) -> Client:
+    """The operator's OAuth client of a provider."""
+    return Client(id=provider.client_id, secret=provider.client_secret)
+
+
+def connect_grant(
+    caller: Caller,
+    *,
+    provider: Provider,
+    grant: Grant,
+    account: Account,
+    inputs: dict[str, str],
+    renew: Connection | None = None,
+) -> Connection:
+    """Keep `grant` as the caller's connection to `account`.
+
+    `renew` names the row to put it into, whoever's account that row held; without it an account connected before is
+    renewed and another one added. A provider that tells no account id gives a new row each time.
+    """
+    try:
+        return _connect_grant(caller, provider, grant, account, inputs, renew)
+    except IntegrityError:
+        # Two links for one account came back at the same moment. The other one has made the row: renew that.
+        return _connect_grant(caller, provider, grant, account, inputs, renew)
+
+
+@transaction.atomic
+def _connect_grant(
+    caller: Caller,
+    provider: Provider,
+    grant: Grant,
+    account: Account,
+    inputs: dict[str, str],
+    renew: Connection | None,
+) -> Connection:
+    mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
+    row = mine.filter(pk=renew.pk).first() if renew else None
+    if row is None and account.id:
+        row = mine.filter(account_id=account.id).first()
+    action = "connection.renew" if row else "connection.add"
+    row = row or Connection(user=caller.user, provider=provider, secrets="")
+    if row.account_id != account.id or not account.id:
+        # Another account's refresh token must not live on in this row.
+        row.secrets = ""
+    row.account_id, row.inputs = account.id, inputs
+    row.account = account.label or row.account or _numbered(provider, mine.count())
+    _write(row, row.credential_columns(grant))
+    record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
+    return row
+
+
+def connect_key(
+    caller: Caller,
+    *,
+    provider: Provider,
+    fields: dict[str, str],
+    verdict: Verdict,
+    renew: Connection | None = None,
+) -> Connection:
+    """Keep a pasted credential. `fields` by name as the specification has them; `verdict` says how it was checked.
+
+    The same credential pasted twice is one connection: a keyed fingerprint tells, for the values are sealed.
+    """
+    try:
+        return _connect_key(caller, provider, fields, verdict, renew)
+    except IntegrityError:
+        return _connect_key(caller, provider, fields, verdict, renew)
+
+
+@transaction.atomic
+def _connect_key(
+    caller: Caller, provider: Provider, fields: dict[str, str], verdict: Verdict, renew: Connection | None
+) -> Connection:
+    mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
+    print_of_it = fingerprint(provider.code, fields)
+    same = mine.filter(fingerprint=print_of_it).first()
+    row = same or (mine.filter(pk=renew.pk).first() if renew else None)
+    action = "connection.renew" if row else "connection.add"
+    row = row or Connection(user=caller.user, provider=provider)
+    row.fingerprint = print_of_it
+    row.account = verdict.label or row.account or _numbered(provider, mine.count())
+    row.secrets = json.dumps({"fields": fields})
+    _write(row, {"token_id": new_token_id(), "issued_at": timezone.now(), "status": Connection.Status.ACTIVE})
+    row.judge(verdict.outcome)
+    record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
+    return row
+
+
+def fingerprint(provider: str, fields: dict[str, str]) -> str:
+    """A keyed digest (HMAC-SHA-256 under SECRET_KEY) which tells equal credentials without keeping them."""
+    text = json.dumps(fields, sort_keys=True)
+    return salted_hmac(f"akhrot.fingerprint.{provider}", text, algorithm="sha256").hexdigest()
+
+
+def _numbered(provider: Provider, others: int) -> str:
+    return provider.spec.name if not others else f"{provider.spec.name} {others + 1}"
+
+
+def _write(row: Connection, columns: dict[str, Any]) -> None:
+    """Save the row with a generation of its own, so that a flight under way cannot write over it."""
+    for name, value in columns.items():
+        setattr(row, name, value)
+    row.generation += 1
+    if row._state.adding:
+        others = Connection.objects.filter(user_id=row.user_id, provider_id=row.provider_id, is_default=True)
+        row.is_default = not others.exists()
+        row.save()
+        return
+    names = {*columns, "generation", "account", "account_id", "fingerprint", "inputs", "secrets"}
+    row.save(update_fields=sorted(names))
+
+
+def disconnect(caller: Caller, connection: Connection) -> str:
+    """End a connection and give its grant back to the provider.
+
+    Answers ``revoked``, ``unsupported`` (the provider has no such call), ``failed`` (it did not agree or could not be
+    asked; the user may end it at the provider) or ``shared`` (another connection lives from the same grant). The row
+    goes in any case. The provider is asked outside every transaction.
+    """
+    revocation = _revoke(connection)
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).delete()
+        heir = Connection.objects.to(connection.provider_id, connection.user).first()
+        if heir:
+            heir.make_default()
+        record(
+            caller,
+            "connection.disconnect",
+            provider=connection.provider_id,
+            account=connection.account,
+            connection_id=connection.pk,
+            detail=f"revocation: {revocation}",
+        )
+    return revocation
+
+
+def _revoke(connection: Connection) -> str:
+    spec = connection.spec if connection.provider.is_known() else None
+    if spec is None or spec.oauth is None or not spec.oauth.revoke_url:
+        return "unsupported"
+    if spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
+        return "shared"
+    return give_back(connection.provider, connection.held(), connection.inputs)
+
+
+def give_back(provider: Provider, held: dict[str, Any], inputs: dict[str, str]) -> str:
+    """Ask the provider to end the tokens in `held` (``access_token``, ``refresh_token``): ``revoked`` or ``failed``."""
+    try:
+        with http.waiting_room():
+            agreed = oauth.revoke(provider.spec, client_of(provider), held=held, inputs=inputs)
+    except ProviderUnavailable as error:
+        log.warning("revocation_failed", provider=provider.code, reason=error.reason)
+        return "failed"
+    return "revoked" if agreed else "failed"

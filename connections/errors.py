@@ -1,0 +1,291 @@
+"""The contract's error table: one class a row, one handler that shapes the JSON."""
+
+import json
+import math
+import shlex
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+log = structlog.get_logger(__name__)
+
+KEY_PLACEHOLDER = "{Akhrot_API_KEY}"
+
+
+def call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A call of this API as ``{"method", "path", "body"?, "curl"}``, so that an agent can act without documentation."""
+    parts = [
+        "curl -s",
+        f"-X {method}" if method != "GET" else "",
+        f'-H "Authorization: Bearer {KEY_PLACEHOLDER}"',
+    ]
+    if body is not None:
+        parts += [
+            '-H "Content-Type: application/json"',
+            f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
+        ]
+    curl = " ".join([*filter(None, parts), f'"{settings.AKHROT_BASE_URL}{path}"'])
+    return {"method": method, "path": path, **({"body": body} if body is not None else {}), "curl": curl}
+
+
+def connect_call(provider: str, **body: Any) -> dict[str, Any]:
+    """The call that makes a connect link for `provider`."""
+    return call("POST", "/oauth/sessions", {"provider": provider, **body})
+
+
+class ApiError(Exception):
+    """An answer of the contract's error table. `message` is one sentence and never repeats a credential."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        next: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+        fields: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.next = next
+        self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
+        self.fields = fields
+
+    def body(self) -> dict[str, Any]:
+        """The contract's envelope."""
+        optional = {
+            "hint": self.hint,
+            "retryAfter": self.retry_after,
+            "next": self.next,
+            "fields": self.fields,
+        }
+        error = {"code": self.code, "message": self.message, **{name: v for name, v in optional.items() if v}}
+        return {"status": "error", "error": error}
+
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers that go with it."""
+        return {"Retry-After": str(self.retry_after)} if self.retry_after else {}
+
+
+class Unauthorized(ApiError):
+    code, status = "UNAUTHORIZED", 401
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key is missing or not valid.",
+            hint="Send Authorization: Bearer followed by a key made in the dashboard of this Akhrot.",
+        )
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ApiError):
+    code, status = "FORBIDDEN", 403
+
+
+class IntegrationNotFound(ApiError):
+    code, status = "INTEGRATION_NOT_FOUND", 404
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(
+            f"The user has not connected {provider}.",
+            hint="Make a connect link with the call in next and give its url to the user.",
+            next=connect_call(provider),
+        )
+
+
+class ProviderNotFound(ApiError):
+    code, status = "PROVIDER_NOT_FOUND", 404
+
+    def __init__(self, code: str, nearest: Iterable[str]) -> None:
+        near = ", ".join(nearest)
+        super().__init__(
+            f"There is no provider {code[:64]!r} here.",
+            hint=f"Did you mean: {near}?" if near else "GET /providers?search= lists what there is.",
+            next=call("GET", "/providers"),
+        )
+
+
+class ServiceNotFound(ApiError):
+    code, status = "SERVICE_NOT_FOUND", 404
+
+    def __init__(self, provider: str, service: str, services: Iterable[str]) -> None:
+        super().__init__(
+            f"The provider {provider} has no service {service[:64]!r}.",
+            hint=f"Its services: {', '.join(services) or 'none'}.",
+        )
+
+
+class SessionNotFound(ApiError):
+    code, status = "SESSION_NOT_FOUND", 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such session.", hint="Make one with POST /oauth/sessions.")
+
+
+class ConnectionNotFound(ApiError):
+    code, status = "CONNECTION_NOT_FOUND", 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such connection.", next=call("GET", "/connections"))
+
+
+class AccountNotFound(ApiError):
+    code, status = "ACCOUNT_NOT_FOUND", 404
+
+    def __init__(self, provider: str, labels: Iterable[str]) -> None:
+        super().__init__(
+            f"The user has no such account of {provider}.",
+            hint=f"There are: {', '.join(labels)}.",
+            next=connect_call(provider),
+        )
+
+
+class AccountAmbiguous(ApiError):
+    code, status = "ACCOUNT_AMBIGUOUS", 409
+
+    def __init__(self, provider: str, labels: Iterable[str]) -> None:
+        super().__init__(
+            f"Several accounts of {provider} go by that name.",
+            hint=f"Name one by its connection id: {', '.join(labels)}.",
+            next=call("GET", "/connections"),
+        )
+
+
+class ProviderNotConfigured(ApiError):
+    code, status = "PROVIDER_NOT_CONFIGURED", 409
+
+
+class MissingScopes(ApiError):
+    code, status = "MISSING_SCOPES", 409
+
+    def __init__(self, provider: str, service: str, missing: list[str], connection_id: str) -> None:
+        super().__init__(
+            f"The user has not granted what {provider}/{service} needs.",
+            hint=f"Missing scopes: {', '.join(missing)}.",
+            next=connect_call(provider, services=[service], account=connection_id),
+        )
+
+
+class TokenExpired(ApiError):
+    code, status = "TOKEN_EXPIRED", 400
+
+    def __init__(self, provider: str, reason: str, connection_id: str) -> None:
+        super().__init__(
+            f"The token of {provider} is expired and cannot be refreshed: {reason}.",
+            hint="Make a connect link with the call in next; the user reconnects with it.",
+            next=connect_call(provider, account=connection_id),
+        )
+
+
+class SessionExpired(ApiError):
+    code, status = "SESSION_EXPIRED", 400
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(
+            "The session is older than 10 minutes and was not completed.",
+            hint="Make another one.",
+            next=connect_call(provider),
+        )
+
+
+class ValidationFailed(ApiError):
+    code, status = "VALIDATION_ERROR", 400
+
+
+class RateLimited(ApiError):
+    code, status = "RATE_LIMITED", 429
+
+
+class ProviderDown(ApiError):
+    code, status = "PROVIDER_UNAVAILABLE", 503
+
+
+class ServiceDown(ApiError):
+    code, status = "SERVICE_UNAVAILABLE", 503
+
+
+class MethodNotAllowed(ApiError):
+    code, status = "METHOD_NOT_ALLOWED", 405
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allow} if self.allow else {}
+
+
+class NotFound(ApiError):
+    code, status = "NOT_FOUND", 404
+
+
+class UnsupportedMediaType(ApiError):
+    code, status = "UNSUPPORTED_MEDIA_TYPE", 415
+
+
+class InternalError(ApiError):
+    code, status = "INTERNAL_ERROR", 500
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's hook: every exception of a view becomes the envelope. What is no error of the contract is logged."""
+    answer = translated(error, context)
+    return Response(answer.body(), status=answer.status, headers=answer.headers())
+
+
+def translated(error: Exception, context: dict[str, Any]) -> ApiError:
+    """The contract's error for an exception of a view."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return Unauthorized()
+    if isinstance(error, exceptions.ValidationError):
+        return ValidationFailed("The request is not valid.", fields=_fields(error.detail))
+    if isinstance(error, exceptions.ParseError):
+        return ValidationFailed("The body is not valid JSON.", hint="Send a JSON object in UTF-8.")
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return UnsupportedMediaType("The body must be JSON.", hint="Send Content-Type: application/json.")
+    if isinstance(error, exceptions.MethodNotAllowed):
+        view = context.get("view")
+        return MethodNotAllowed(str(error.detail), ", ".join(view.allowed_methods) if view else "")
+    if isinstance(error, exceptions.Throttled):
+        return RateLimited(
+            "There were too many requests.",
+            hint="Wait for as many seconds as retryAfter says; RateLimit tells beforehand how many are left.",
+            retry_after=getattr(error, "wait", None) or 1,
+        )
+    if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
+        return Forbidden("This key may not do that.")
+    if isinstance(error, exceptions.NotFound | Http404 | exceptions.NotAcceptable):
+        return NotFound("There is nothing at this address.", next=call("GET", "/ai/context/summary"))
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("database_unavailable", error=type(error).__name__)
+        return ServiceDown("Akhrot cannot answer for now.", hint="Try again shortly.", retry_after=5)
+    log.exception("unexpected_error", error=type(error).__name__)
+    return InternalError("Something went wrong inside Akhrot; the Request-Id names it for the operator.")
+
+
+def _fields(detail: Any) -> dict[str, str]:
+    """DRF's nested details as field → one message."""
+    if not isinstance(detail, dict):
+        return {"body": _first(detail)}
+    return {("body" if name == "non_field_errors" else str(name)): _first(value) for name, value in detail.items()}
+
+
+def _first(detail: Any) -> str:
+    while isinstance(detail, list | dict) and detail:
+        detail = next(iter(detail.values())) if isinstance(detail, dict) else detail[0]
+    return str(detail) if detail else "is not valid"

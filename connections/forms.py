@@ -1,0 +1,106 @@
+"""Forms made from a provider's specification: the credential to paste, and what a URL needs before the redirect."""
+
+import re
+from typing import Any
+
+from django import forms
+
+from providers.parts import CredentialField, Input
+from providers.spec import ProviderSpec
+
+
+class _SpecForm(forms.Form):
+    """A form whose fields a specification names; `spec.faults` has the last word on them."""
+
+    def __init__(self, spec: ProviderSpec, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        self.spec = spec
+
+    def values(self) -> dict[str, str]:
+        """What was entered, without the blanks around it and without the fields left empty."""
+        given = {name: str(self.cleaned_data.get(name) or "").strip() for name in self.names()}
+        return {name: value for name, value in given.items() if value}
+
+    def names(self) -> list[str]:
+        """The specification's fields in this form."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what the specification refuses, field by field."""
+        cleaned = super().clean() or {}
+        for name, fault in self.spec.faults(self.values()).items():
+            if name in self.fields and name not in self.errors:
+                self.add_error(name, fault)
+        return cleaned
+
+
+class PasteForm(_SpecForm):
+    """The credential of a provider without OAuth. Whitespace is trimmed; a strange pattern warns and never refuses."""
+
+    def __init__(self, spec: ProviderSpec, *args: Any, ask_to_keep: bool = False, **kwargs: Any) -> None:
+        super().__init__(spec, *args, **kwargs)
+        for field in spec.fields:
+            self.fields[field.name] = _credential_field(field)
+        if ask_to_keep:
+            self.fields["keep_unverified"] = forms.BooleanField(
+                required=False,
+                label="Keep it although it cannot be checked now; Akhrot checks it again later",
+                widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+            )
+
+    def names(self) -> list[str]:
+        """The credential's fields."""
+        return [field.name for field in self.spec.fields]
+
+
+class InputsForm(_SpecForm):
+    """What an OAuth provider's addresses need: a shop, a tenant."""
+
+    def __init__(self, spec: ProviderSpec, *args: Any, **kwargs: Any) -> None:
+        super().__init__(spec, *args, **kwargs)
+        for field in spec.inputs:
+            self.fields[field.name] = _input_field(field)
+
+    def names(self) -> list[str]:
+        """The inputs."""
+        return [field.name for field in self.spec.inputs]
+
+
+def _credential_field(field: CredentialField) -> forms.Field:
+    attrs = {"class": "form-control", "autocomplete": "off", "spellcheck": "false", "placeholder": field.example}
+    if field.pattern:
+        attrs["data-looks"] = _for_browsers(field.pattern)
+    made = _choice(field) or forms.CharField(
+        widget=forms.PasswordInput(attrs=attrs | {"autocomplete": "new-password"})
+        if field.secret
+        else forms.TextInput(attrs=attrs),
+        max_length=10_000,
+    )
+    return _described(made, field)
+
+
+def _input_field(field: Input) -> forms.Field:
+    attrs = {"class": "form-control", "autocomplete": "off", "placeholder": field.example}
+    return _described(_choice(field) or forms.CharField(widget=forms.TextInput(attrs=attrs), max_length=255), field)
+
+
+def _choice(field: CredentialField | Input) -> forms.Field | None:
+    if not field.choices:
+        return None
+    blank = [] if field.required and field.default else [("", "—")]
+    choices = [*blank, *((one, one) for one in field.choices)]
+    return forms.ChoiceField(choices=choices, widget=forms.Select(attrs={"class": "form-select"}))
+
+
+def _described(made: forms.Field, field: CredentialField | Input) -> forms.Field:
+    made.label, made.required, made.help_text, made.initial = field.label, field.required, field.help, field.default
+    # The template shows where to make the key, and a button to see what was typed.
+    made.help_url = field.help_url  # type: ignore[attr-defined]
+    made.is_secret = bool(getattr(field, "secret", False)) and not field.choices  # type: ignore[attr-defined]
+    return made
+
+
+def _for_browsers(pattern: str) -> str:
+    """The pattern as JavaScript reads it: without Python's named groups and inline flags."""
+    return re.sub(r"\(\?P<\w+>", "(", re.sub(r"^\(\?[a-z]+\)", "", pattern))

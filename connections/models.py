@@ -1,0 +1,280 @@
+"""What a user has connected. Its fences and leases are explained where they are written: `Connection.store`."""
+
+import datetime as dt
+import json
+import random
+import secrets
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection as db_connection
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connections.oauth_session import OAuthSession as OAuthSession
+from connections.refreshable import Refreshable
+from providers.models import Provider
+from providers.oauth import Grant
+from providers.sealed import SealedTextField
+from providers.spec import ProviderSpec
+
+CLAIM = dt.timedelta(minutes=2)
+VERIFY_AGAIN = dt.timedelta(minutes=5)
+LONGEST_MARGIN = dt.timedelta(minutes=5)
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def of(self, user: User) -> "ConnectionQuerySet":
+        """The connections of `user` with their providers, the default of each first, then by age."""
+        rows = self.filter(user=user).select_related("provider").defer("provider__client_secret")
+        return rows.order_by("provider_id", "-is_default", "created_at")
+
+    def to(self, provider: str, user: User) -> "ConnectionQuerySet":
+        """The connections of `user` to one provider, the default first, then by age: the order a fetch looks in."""
+        rows = self.filter(user=user, provider_id=provider).select_related("provider")
+        return rows.order_by("-is_default", "created_at")
+
+    def named(self, account: str) -> "ConnectionQuerySet":
+        """Those that `account` may mean: a connection id, else the label or the provider's id of an account."""
+        try:
+            return self.filter(pk=uuid.UUID(account))
+        except ValueError:
+            return self.filter(Q(account__iexact=account) | Q(account_id=account))
+
+    def claim(self, limit: int) -> list[uuid.UUID]:
+        """Take up to `limit` due rows so that no other sweep finds them for two minutes; their ids."""
+        with transaction.atomic(using=self.db):
+            rows = self.due().order_by("refresh_at")
+            if db_connection.features.has_select_for_update_skip_locked:
+                rows = rows.select_for_update(skip_locked=True)
+            ids = list(rows.values_list("pk", flat=True)[:limit])
+            self.filter(pk__in=ids).update(claimed_until=Now() + CLAIM)
+        return ids
+
+    def siblings(self, connection: "Connection") -> "ConnectionQuerySet":
+        """Other connections, of whichever user, that live from the same grant at the provider."""
+        if not connection.account_id:
+            return self.none()
+        same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id)
+        return same.exclude(pk=connection.pk)
+
+    def due(self) -> "ConnectionQuerySet":
+        """The active grants whose next refresh is due and which no sweep has claimed."""
+        free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
+        return self.filter(free, status=Connection.Status.ACTIVE, refresh_at__lte=Now())
+
+
+class Connection(Refreshable):
+    """One account of one user at one provider, with what is needed to call it.
+
+    `account_id` is the provider's own id of the account, empty where
+    it tells none; pasted keys are told apart by `fingerprint`.
+    """
+
+    class Verification(models.TextChoices):
+        VERIFIED = "verified"
+        RESTRICTED = "restricted"
+        UNVERIFIED = "unverified"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="connections", db_index=False
+    )
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="connections")
+    account = models.CharField(max_length=255, blank=True, help_text="The account's name for people")
+    account_id = models.CharField(max_length=255, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    is_default = models.BooleanField(default=False)
+    verification = models.CharField(max_length=16, choices=Verification.choices, default=Verification.VERIFIED)
+    verify_at = models.DateTimeField(null=True)
+    scopes = models.JSONField(default=list, blank=True)
+    inputs = models.JSONField(default=dict, blank=True)
+    secrets = SealedTextField()
+    token_id = models.CharField(max_length=24, blank=True)
+    issued_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    refreshable = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[ConnectionQuerySet] = ConnectionQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["user", "provider", "account_id"],
+                condition=~Q(account_id=""),
+                name="one_connection_per_account",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "provider", "fingerprint"],
+                condition=~Q(fingerprint=""),
+                name="one_connection_per_key",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "provider"], condition=Q(is_default=True), name="one_default_per_provider"
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(
+                fields=["refresh_at"],
+                condition=Q(status="active", refresh_at__isnull=False),
+                name="due_refreshes",
+            ),
+            models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="due_verifications"),
+            models.Index(fields=["provider", "account_id"], name="same_grant"),
+            models.Index(fields=["user", "provider", "-is_default", "created_at"], name="fetch_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}: {self.account or self.pk}"
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The specification of its provider."""
+        return self.provider.spec
+
+    def held(self) -> dict[str, Any]:
+        """What is sealed: ``access_token``, ``refresh_token``, ``extra`` of a grant, or ``fields`` of a pasted key."""
+        opened: dict[str, Any] = json.loads(self.secrets)
+        return opened
+
+    def values(self) -> dict[str, str]:
+        """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``."""
+        held = self.held()
+        given = {**self.inputs, **held.get("extra", {}), **held.get("fields", {})}
+        token = held.get("access_token") or given.get(self.spec.token_field if self.spec.fields else "", "")
+        return self.spec.values({**given, "accessToken": token})
+
+    # How much life is left.
+
+    def lifetime_left(self) -> dt.timedelta | None:
+        """Time to the access token's end; None where it has none."""
+        return self.expires_at - timezone.now() if self.expires_at else None
+
+    def is_expired(self) -> bool:
+        """Whether the access token's time is over."""
+        left = self.lifetime_left()
+        return left is not None and left <= dt.timedelta(0)
+
+    def margin(self) -> dt.timedelta:
+        """How long before its end the token is ageing: the smaller of 5 minutes and a tenth of its lifetime."""
+        oauth = self.spec.oauth
+        if oauth and oauth.margin is not None:
+            return dt.timedelta(seconds=oauth.margin)
+        if not self.expires_at:
+            return LONGEST_MARGIN
+        return min(LONGEST_MARGIN, (self.expires_at - self.issued_at) / 10)
+
+    def is_ageing(self) -> bool:
+        """Whether the token is inside its margin: good, but due for a refresh."""
+        left = self.lifetime_left()
+        return left is not None and left <= self.margin()
+
+    def has_life_for(self, minimum: dt.timedelta) -> bool:
+        """Whether more than `minimum` is left, or the token never ends."""
+        left = self.lifetime_left()
+        return left is None or left > minimum
+
+    def is_dead(self) -> bool:
+        """Whether only the user can bring it back: refused for good, or ended with nothing to refresh it."""
+        if self.works_still():
+            return False
+        return self.status == self.Status.NEEDS_REAUTH or (self.is_expired() and not self.refreshable)
+
+    def trouble(self) -> str:
+        """The error code that a fetch would answer; empty when the connection is usable or can be refreshed."""
+        if not self.provider.enabled or not self.provider.is_known():
+            return "PROVIDER_NOT_FOUND"
+        if self.is_dead():
+            return "TOKEN_EXPIRED"
+        refused = self.provider.client_refused_at is not None or not self.provider.is_configured()
+        return "PROVIDER_NOT_CONFIGURED" if self.is_expired() and refused else ""
+
+    def works_still(self) -> bool:
+        """Whether the access token's own time is not over, whatever became of the refresh token."""
+        left = self.lifetime_left()
+        return left is not None and left > dt.timedelta(0)
+
+    # What is written. Each of these is one compare-and-set UPDATE.
+
+    def credential_columns(self, grant: Grant) -> dict[str, Any]:
+        """The columns that `grant` sets, its secrets sealed for this row. A missing refresh token keeps the old one."""
+        kept = self.held() if self.secrets else {}
+        refresh_token = grant.refresh_token or kept.get("refresh_token", "")
+        held = {
+            "access_token": grant.access_token,
+            "refresh_token": refresh_token,
+            "extra": {**kept.get("extra", {}), **grant.extra},
+        }
+        return {
+            "secrets": _sealed_column().seal_for(self, json.dumps(held)),
+            "token_id": new_token_id(),
+            "issued_at": timezone.now(),
+            "expires_at": grant.expires_at,
+            "refreshable": bool(refresh_token),
+            "refresh_at": _refresh_at(grant, self.spec) if refresh_token else None,
+            "scopes": self.scopes if grant.scopes is None else grant.scopes,
+            "status": self.Status.ACTIVE,
+            "status_reason": "",
+            "failures": 0,
+            "retry_at": None,
+            "last_error": "",
+            "claimed_until": None,
+            "lease_holder": "",
+            "lease_until": None,
+        }
+
+    def store(self, grant: Grant) -> bool:
+        """Replace the credential by a refreshed `grant`, provided that it is still the one the flight started from.
+
+        The fence is `generation`, not the lease: a late success is kept even when its lease is over or the row has
+        been given up as needs_reauth meanwhile, because the provider has already ended the old refresh token. After
+        a reconnect or disconnect the generation differs (or the row is gone) and nothing is written: False.
+        """
+        columns = self.credential_columns(grant)
+        return bool(self._fenced().update(generation=F("generation") + 1, **columns))
+
+    def judge(self, outcome: str) -> None:
+        """Note what checking a pasted credential gave: works, restricted, unreachable (tried again later), unknown."""
+        verdicts = {"works": self.Verification.VERIFIED, "restricted": self.Verification.RESTRICTED}
+        self.verification = verdicts.get(outcome, self.Verification.UNVERIFIED)
+        self.verify_at = timezone.now() + VERIFY_AGAIN if outcome == "unreachable" else None
+        self.save(update_fields=["verification", "verify_at"])
+
+    def make_default(self) -> None:
+        """Answer a fetch without ``account`` with this one from now on. Call it in a transaction."""
+        others = type(self).objects.filter(user_id=self.user_id, provider_id=self.provider_id, is_default=True)
+        others.exclude(pk=self.pk).update(is_default=False)
+        type(self).objects.filter(pk=self.pk).update(is_default=True)
+        self.is_default = True
+
+
+def _sealed_column() -> SealedTextField:
+    field = Connection._meta.get_field("secrets")
+    assert isinstance(field, SealedTextField)  # noqa: S101
+    return field
+
+
+def new_token_id() -> str:
+    """A name for one access token that says nothing about it."""
+    return f"tok_{secrets.token_urlsafe(12)}"
+
+
+def _refresh_at(grant: Grant, spec: ProviderSpec) -> dt.datetime | None:
+    """When the sweep should refresh: before the margin, by up to a fifth of it so that no two rows meet by rule.
+
+    A refresh token that lapses when unused is used in its last tenth at the latest.
+    """
+    now, moments = timezone.now(), []
+    if grant.expires_at is not None:
+        margin = min(LONGEST_MARGIN, (grant.expires_at - now) / 10)
+        if spec.oauth and spec.oauth.margin is not None:
+            margin = dt.timedelta(seconds=spec.oauth.margin)
+        moments.append(grant.expires_at - margin * random.uniform(1.0, 1.2))  # noqa: S311
+    if spec.oauth and spec.oauth.refresh_lifetime is not None:
+        moments.append(now + dt.timedelta(seconds=spec.oauth.refresh_lifetime) * random.uniform(0.8, 0.9))  # noqa: S311
+    return min(moments, default=None)

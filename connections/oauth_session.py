@@ -1,0 +1,166 @@
+"""The connect link's row: from an agent's wish to a connection, in one use and within ten minutes."""
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.utils import timezone
+
+from apikeys.models import ApiKey
+from providers.models import Provider
+from providers.sealed import SealedTextField
+
+LIFETIME = dt.timedelta(minutes=10)
+MOST_PENDING = 20
+
+
+def token_digest(token: str) -> str:
+    """SHA-256 in hex of a random token (state, nonce): what the database holds of it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
+    def of(self, user: User) -> "OAuthSessionQuerySet":
+        """The sessions of `user` with provider and key, the newest first."""
+        return self.filter(user=user).select_related("provider", "key", "connection").order_by("-created_at")
+
+    def waiting(self) -> "OAuthSessionQuerySet":
+        """Those that can still be started or ended."""
+        return self.filter(status__in=OAuthSession.OPEN, expires_at__gt=timezone.now())
+
+    def make_room(self, user: User) -> int:
+        """End the oldest pending sessions of `user` so that one more makes at most twenty."""
+        pending = self.filter(user=user).waiting().order_by("-created_at")
+        surplus = list(pending.values_list("pk", flat=True)[MOST_PENDING - 1 :])
+        reason = "gave way to a later request: only 20 may be pending"
+        return self.filter(pk__in=surplus).update(status=OAuthSession.Status.FAILED, reason=reason)
+
+
+class OAuthSession(models.Model):
+    """One request to connect a provider, made by an agent's key or in the dashboard (then `key` is None).
+
+    `connection` is the one to renew, later the one that came of it. `state` and `nonce` are stored hashed: the state
+    travels through the provider, the nonce lies in the data of the browser session that started.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        STARTED = "started", "at the provider"
+        CONFIRMING = "confirming", "waiting for your decision"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    OPEN = (Status.PENDING, Status.STARTED, Status.CONFIRMING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="oauth_sessions")
+    key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="+")
+    services = models.JSONField(default=list, blank=True)
+    scopes = models.JSONField(default=list, blank=True)
+    inputs = models.JSONField(default=dict, blank=True)
+    connection = models.ForeignKey(
+        "connections.Connection", null=True, on_delete=models.SET_NULL, related_name="sessions"
+    )
+    return_url = models.CharField(max_length=2000, blank=True)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    reason = models.CharField(max_length=300, blank=True)
+    successor = models.OneToOneField("self", null=True, on_delete=models.SET_NULL, related_name="predecessor")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    # Null once used, for only nulls may repeat in a unique column.
+    state_digest = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001
+    nonce_digest = models.CharField(max_length=64, blank=True)
+    verifier = SealedTextField("PKCE verifier", blank=True, default="")
+    grant = SealedTextField("grant awaiting a decision", blank=True, default="")
+
+    objects: ClassVar[OAuthSessionQuerySet] = OAuthSessionQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = "OAuth session"
+        verbose_name_plural = "OAuth sessions"
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["user", "-created_at"], name="sessions_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} ({self.status})"
+
+    @property
+    def public_status(self) -> str:
+        """The contract's status: ``pending``, ``completed`` or ``failed``."""
+        return self.Status.PENDING.value if self.status in self.OPEN else str(self.status)
+
+    def is_over(self) -> bool:
+        """Whether its time is up without a completion."""
+        return self.status in self.OPEN and self.expires_at <= timezone.now()
+
+    def can_start(self) -> bool:
+        """Whether its link still opens the form: not ended, and not older than ten minutes."""
+        young = self.created_at + LIFETIME > timezone.now()
+        return young and self.status in (self.Status.PENDING, self.Status.STARTED)
+
+    def start(self) -> tuple[str, str, str]:
+        """Begin the provider's part, which gets ten minutes of its own; ``(state, nonce, verifier)``, or ValueError.
+
+        A second start (the user went back) makes the first state worthless, for only the last is stored.
+        """
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        startable = type(self).objects.filter(
+            pk=self.pk,
+            status__in=(self.Status.PENDING, self.Status.STARTED),
+            created_at__gt=timezone.now() - LIFETIME,
+        )
+        self.expires_at = timezone.now() + LIFETIME
+        started = startable.update(
+            status=self.Status.STARTED,
+            state_digest=token_digest(state),
+            nonce_digest=token_digest(nonce),
+            verifier=_column("verifier").seal_for(self, verifier),
+            inputs=self.inputs,
+            expires_at=self.expires_at,
+        )
+        if not started:
+            raise ValueError("the session cannot be started any more")
+        return state, nonce, verifier
+
+    def use_state(self) -> bool:
+        """Take the state out of use. Only the first of two callbacks gets True."""
+        used = type(self).objects.filter(pk=self.pk, state_digest=self.state_digest, status=self.Status.STARTED)
+        return bool(used.update(state_digest=None))
+
+    def fail(self, reason: str) -> bool:
+        """End it without a connection; `reason` is what the agent's poll reads."""
+        open_ones = type(self).objects.filter(pk=self.pk, status__in=self.OPEN)
+        ended = open_ones.update(status=self.Status.FAILED, reason=reason[:300], state_digest=None, grant="")
+        self.refresh_from_db(fields=["status", "reason", "successor"])
+        return bool(ended)
+
+    def complete(self, connection_id: uuid.UUID) -> bool:
+        """End it with its connection. False if somebody ended it first."""
+        open_ones = type(self).objects.filter(pk=self.pk, status__in=self.OPEN)
+        return bool(
+            open_ones.update(
+                status=self.Status.COMPLETED,
+                connection_id=connection_id,
+                state_digest=None,
+                reason="",
+                grant="",
+                verifier="",
+            )
+        )
+
+    def hold(self, grant_text: str) -> bool:
+        """Keep what the provider issued until the user has decided whose connection it becomes."""
+        started = type(self).objects.filter(pk=self.pk, status=self.Status.STARTED)
+        sealed = _column("grant").seal_for(self, grant_text)
+        return bool(started.update(status=self.Status.CONFIRMING, grant=sealed, verifier=""))
+
+
+def _column(name: str) -> SealedTextField:
+    field = OAuthSession._meta.get_field(name)
+    assert isinstance(field, SealedTextField)  # noqa: S101
+    return field

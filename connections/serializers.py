@@ -1,0 +1,105 @@
+"""What agents may send, field by field, strictly: no coercion, no unknown name, no control character."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,300}")
+CODE_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+MOST_SCOPES = 100
+
+
+class Text(serializers.RegexField):
+    """A string of one line which must be a string: DRF would take numbers and booleans for one."""
+
+    def __init__(self, regex: str = LINE_PATTERN, **kwargs: Any) -> None:
+        super().__init__(re.compile(regex.replace("$", r"\Z")), trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise ValidationError("must be a string")
+        return str(super().to_internal_value(data))
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number without a fraction; true and "3" are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise ValidationError("must be a whole number")
+        return int(super().to_internal_value(data))
+
+
+class Scope(Text):
+    """One scope-token (RFC 6749 section 3.3)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=300, **kwargs)
+
+
+class Known(serializers.Serializer[Any]):
+    """A JSON object whose every name is known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise ValidationError({"body": "must be a JSON object"})
+        unknown = {str(name)[:64]: "is not known" for name in data if name not in self.fields}
+        if unknown:
+            raise ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
+class FetchBody(Known):
+    """The body of ``POST /tokens/fetch``."""
+
+    provider = Text(CODE_PATTERN, help_text="The provider's code, for instance google.")
+    account = Text(
+        required=False, max_length=255, help_text="A label or a connection id; without it the default account."
+    )
+    service = Text(CODE_PATTERN, required=False, help_text="Checks its scopes and answers its base URL.")
+    minTtl = Whole(  # noqa: N815
+        required=False, min_value=0, max_value=3600, help_text="Seconds of life wanted; refreshed first if less."
+    )
+    rejected = Text(
+        required=False, max_length=64, help_text="The tokenId that the provider answered 401 to; refreshed first."
+    )
+    purpose = Text(required=False, max_length=200, help_text="What it is for: the user reads it in the ledger.")
+
+
+class SessionBody(Known):
+    """The body of ``POST /oauth/sessions``."""
+
+    provider = Text(CODE_PATTERN, help_text="The provider's code, for instance google.")
+    services = serializers.ListField(
+        child=Text(CODE_PATTERN), required=False, max_length=50, help_text="Services to ask the scopes of."
+    )
+    scopes = serializers.ListField(
+        child=Scope(), required=False, max_length=MOST_SCOPES, help_text="Further scopes, in the provider's words."
+    )
+    account = Text(required=False, max_length=255, help_text="The connection to renew: its id or label.")
+    method = Text(CODE_PATTERN, required=False, help_text="One of the provider's ways to connect.")
+    returnUrl = serializers.URLField(  # noqa: N815
+        required=False, max_length=2000, help_text="Where the last page links to; its origin must be allowed."
+    )
+
+
+class PageQuery(Known):
+    """The query of a list."""
+
+    cursor = Text(r"^[A-Za-z0-9_-]*$", required=False, max_length=64, help_text="The next of the page before.")
+
+
+class ProvidersQuery(PageQuery):
+    """The query of ``GET /providers``."""
+
+    search = Text(required=False, allow_blank=True, max_length=100, help_text="Words to look for.")
+
+
+class SkillQuery(Known):
+    """The query of ``GET /ai/skill``."""
+
+    format = serializers.ChoiceField(["json", "markdown"], required=False, help_text="json wraps the document.")

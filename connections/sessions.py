@@ -1,0 +1,266 @@
+"""The connect link as the agent makes it and the user opens it. What comes back from the provider: `callback.py`.
+
+An agent calls `start` and `poll`. The user's browser goes `open_link`, then `begin` to the provider or `paste`.
+Whose link it is is checked at every step, and a GET changes nothing.
+"""
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+from django.utils import timezone
+
+from apikeys.ledger import Caller, record
+from connections import connect, errors
+from connections.models import Connection, OAuthSession
+from connections.oauth_session import LIFETIME
+from providers import http, oauth, registry, verify
+from providers.http import ProviderUnavailable
+from providers.models import Provider
+from providers.parts import Service
+from providers.spec import ProviderSpec
+from providers.verify import Verdict
+
+
+class Refused(Exception):
+    """A page's plain refusal. `message` is for people; `session` is what they may start again, if anything."""
+
+    def __init__(self, message: str, session: OAuthSession | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.session = session
+
+
+class NotYours(Refused):
+    """The link belongs to another user."""
+
+
+def nonce_name(session: OAuthSession) -> str:
+    """Where the browser session's data holds the nonce of `session`."""
+    return f"connect:{session.pk}"
+
+
+def link(session: OAuthSession) -> str:
+    """The page of ours that the user opens; never the provider's URL."""
+    return f"{settings.AKHROT_BASE_URL}/connect/{session.pk}"
+
+
+def offered_provider(caller: Caller, code: str) -> Provider:
+    """The enabled provider of that code, if the caller's key may use it. Raises Forbidden, ProviderNotFound."""
+    provider = Provider.objects.filter(code=code).first()
+    if provider is None or not provider.enabled or not provider.is_known():
+        codes = [row.code for row in Provider.objects.offered() if caller.key is None or caller.key.allows(row.code)]
+        raise errors.ProviderNotFound(code, registry.nearest(code, codes))
+    if caller.key and not caller.key.allows(code):
+        raise errors.Forbidden(f"This key may not use {code}.", hint="Its user can allow it in the dashboard.")
+    return provider
+
+
+def start(
+    caller: Caller,
+    *,
+    provider: str,
+    services: list[str] | None = None,
+    scopes: list[str] | None = None,
+    account: str | None = None,
+    method: str | None = None,
+    return_url: str = "",
+) -> OAuthSession:
+    """Make a connect link for the caller's user, as ``POST /oauth/sessions`` does.
+
+    Raises Forbidden, ProviderNotFound, ProviderNotConfigured, ServiceNotFound, AccountNotFound, AccountAmbiguous,
+    ValidationFailed.
+    """
+    row = offered_provider(caller, provider)
+    if not row.is_configured():
+        raise errors.ProviderNotConfigured(
+            f"The operator has not set the OAuth client of {provider}.",
+            hint="An admin sets it in the admin under Providers, or with manage.py provider set.",
+        )
+    _check_method(row.spec, method)
+    _check_return_url(return_url)
+    renew = chosen(caller, provider, account) if account else None
+    asked = _scopes(row, services, scopes, renew)
+    with transaction.atomic():
+        OAuthSession.objects.make_room(caller.user)
+        session = OAuthSession.objects.create(
+            user=caller.user,
+            key=caller.key,
+            provider=row,
+            services=services or [],
+            scopes=asked,
+            connection=renew,
+            return_url=return_url,
+            expires_at=timezone.now() + LIFETIME,
+        )
+        record(caller, "session.create", provider=provider, detail=" ".join(services or []))
+    return session
+
+
+def chosen(caller: Caller, provider: str, account: str) -> Connection:
+    """The caller's one connection that `account` names: an id, or a label. Raises AccountNotFound, AccountAmbiguous."""
+    mine = Connection.objects.to(provider, caller.user)
+    found = list(mine.named(account)[:2])
+    if not found:
+        raise errors.AccountNotFound(provider, [row.account for row in mine[:20]])
+    if len(found) > 1:
+        raise errors.AccountAmbiguous(provider, [f"{row.account} ({row.pk})" for row in mine.named(account)[:20]])
+    return found[0]
+
+
+def _check_method(spec: ProviderSpec, method: str | None) -> None:
+    ways = {spec.auth, spec.kind}
+    if method is not None and method not in ways:
+        fields = {"method": f"{spec.code} is connected by: {', '.join(sorted(ways))}"}
+        raise errors.ValidationFailed("The request is not valid.", fields=fields)
+
+
+def _check_return_url(url: str) -> None:
+    """Only origins that the operator allows: an open redirect would lend our name to anybody's page."""
+    parts = urlsplit(url)
+    if url and f"{parts.scheme}://{parts.netloc}" not in settings.AKHROT_RETURN_ORIGINS:
+        fields = {"returnUrl": "its origin is not one that the operator allows (AKHROT_RETURN_ORIGINS)"}
+        raise errors.ValidationFailed("The request is not valid.", fields=fields)
+
+
+def _scopes(
+    provider: Provider, services: list[str] | None, scopes: list[str] | None, renew: Connection | None
+) -> list[str]:
+    """What to ask for. Renewing asks again for what was granted, so that nothing is lost by adding a service."""
+    spec = provider.spec
+    named = [_service(spec, code) for code in services or []]
+    wanted = spec.scopes_for(named if services or scopes or (renew and renew.scopes) else None)
+    if spec.oauth is None:
+        return []
+    granted = renew.scopes if renew else []
+    return list(dict.fromkeys([*wanted, *granted, *provider.extra_scopes, *(scopes or [])]))
+
+
+def _service(spec: ProviderSpec, code: str) -> Service:
+    service = spec.service(code)
+    if service is None:
+        raise errors.ServiceNotFound(spec.code, code, [one.code for one in spec.services])
+    return service
+
+
+def poll(caller: Caller, session_id: str) -> OAuthSession:
+    """The session as the agent may see it, following "try again" to its successors.
+
+    Raises SessionNotFound (also for another user's), SessionExpired.
+    """
+    session = _of_user(caller, session_id)
+    while session.successor_id:
+        session = _of_user(caller, str(session.successor_id))
+    if session.is_over():
+        raise errors.SessionExpired(session.provider_id)
+    return session
+
+
+def _of_user(caller: Caller, session_id: str) -> OAuthSession:
+    try:
+        return OAuthSession.objects.of(caller.user).get(pk=UUID(session_id))
+    except (ValueError, OAuthSession.DoesNotExist):
+        raise errors.SessionNotFound from None
+
+
+def open_link(caller: Caller, session_id: UUID) -> OAuthSession:
+    """The session behind a link that the signed-in user opened. Changes nothing about it.
+
+    Raises Refused where there is none, and NotYours for somebody else's; its owner then reads of it in the ledger.
+    """
+    session = OAuthSession.objects.select_related("provider", "key", "connection", "user").filter(pk=session_id).first()
+    if session is None:
+        raise Refused("There is no such request. The link may be incomplete.")
+    if session.user_id != caller.user.pk:
+        owner = Caller(user=session.user, key=session.key, address=caller.address, request_id=caller.request_id)
+        record(owner, "session.open", outcome="OTHER_USER", provider=session.provider_id)
+        raise NotYours("This link was made for another person. Ask your agent for one of your own.")
+    return session
+
+
+def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: dict[str, str]) -> str:
+    """Start the provider's part after the user's consent; the provider's URL to go to. For a POST alone.
+
+    The state is bound to a nonce in the data of this browser session: its key changes at a login, its data stays.
+    Raises Refused when the link cannot be started any more.
+    """
+    _check_usable(session)
+    session.inputs = inputs
+    try:
+        state, nonce, verifier = session.start()
+    except ValueError:
+        raise Refused("This link was used already or is older than 10 minutes.", session) from None
+    browser[nonce_name(session)] = nonce
+    record(caller, "session.start", provider=session.provider_id)
+    return oauth.authorize_url(
+        session.provider.spec,
+        connect.client_of(session.provider),
+        scopes=session.scopes,
+        state=state,
+        verifier=verifier,
+        inputs=inputs,
+    )
+
+
+def _check_usable(session: OAuthSession) -> None:
+    """The operator may have disabled the provider, and the user revoked the key, since the link was made."""
+    provider = session.provider
+    if not provider.enabled or not provider.is_known() or not provider.is_configured():
+        raise Refused(f"{provider} cannot be connected here any more; the operator has turned it off.")
+    if session.key and not session.key.is_usable():
+        raise Refused("The key that asked for this has been revoked or has expired.")
+
+
+def paste(caller: Caller, session: OAuthSession, fields: dict[str, str], *, keep_unverified: bool = False) -> Verdict:
+    """Check a pasted credential with its provider and keep it.
+
+    A refused one is not kept and the session stays open; neither is one that could not be checked, unless
+    `keep_unverified`. Raises Refused when the link cannot be used any more.
+    """
+    _check_usable(session)
+    if not session.can_start():
+        raise Refused("This link was used already or is older than 10 minutes.", session)
+    verdict = _verified(session.provider.spec, fields)
+    if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
+        record(caller, "session.paste", outcome=verdict.outcome.upper(), provider=session.provider_id)
+        return verdict
+    with transaction.atomic():
+        row = connect.connect_key(
+            caller, provider=session.provider, fields=fields, verdict=verdict, renew=session.connection
+        )
+        if not session.complete(row.pk):
+            raise Refused("This link was used already.", session)
+    session.refresh_from_db()
+    return verdict
+
+
+def _verified(spec: ProviderSpec, fields: dict[str, str]) -> Verdict:
+    try:
+        with http.waiting_room():
+            return verify.verify(spec, fields)
+    except ProviderUnavailable as busy:
+        return Verdict(outcome="unreachable", account_id="", label="", reason=busy.reason)
+
+
+def again(caller: Caller, session: OAuthSession) -> OAuthSession:
+    """A successor of an ended session, which the agent's poll follows: the user's "Try again"."""
+    with transaction.atomic():
+        OAuthSession.objects.make_room(caller.user)
+        successor = OAuthSession.objects.create(
+            user=session.user,
+            key=session.key,
+            provider=session.provider,
+            services=session.services,
+            scopes=session.scopes,
+            connection=session.connection,
+            return_url=session.return_url,
+            expires_at=timezone.now() + LIFETIME,
+        )
+        session.fail("the user began again")
+        ended = OAuthSession.objects.filter(pk=session.pk, successor=None, status=OAuthSession.Status.FAILED)
+        if not ended.update(successor=successor):
+            raise Refused("This link was used already, or was begun again elsewhere.")
+        record(caller, "session.again", provider=session.provider_id)
+    return successor

@@ -1,0 +1,136 @@
+"""What the dashboard's templates show of rows: logos, states and times in words."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.contrib.staticfiles import finders
+from django.forms import CheckboxInput, Select
+from django.forms.boundfield import BoundField
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince, timeuntil
+
+from connections.models import Connection
+from providers.parts import Service
+
+register = template.Library()
+
+WAYS = {"oauth2": "Sign in", "api_key": "API key", "mtproto": "Session"}
+# OpenID Connect Core, sections 3.1.2.1, 5.4 and 11. Every other scope is explained by the service that needs it.
+COMMON_SCOPES = {
+    "openid": "Know which account it is",
+    "email": "See its e-mail address",
+    "profile": "See its name and picture",
+    "offline_access": "Keep working while you are away",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state: the kind that gives its colour, and its text."""
+
+    kind: str
+    text: str
+
+
+@register.simple_tag
+def logo(code: str) -> str:
+    """The address of a provider's logo; empty where we have none, for a letter to stand in."""
+    path = f"logos/{code}.svg"
+    return static(path) if finders.find(path) else ""
+
+
+@register.filter
+def mark(connection: Connection) -> Mark:
+    """The state of a connection, to be shown in its colour."""
+    if not connection.provider.enabled:
+        return Mark("off", "Turned off")
+    if connection.trouble() == "TOKEN_EXPIRED":
+        return Mark("bad", "Needs you")
+    if connection.trouble():
+        return Mark("warn", "Needs the operator")
+    marks = {
+        Connection.Verification.UNVERIFIED: Mark("warn", "Unverified"),
+        Connection.Verification.RESTRICTED: Mark("calm", "Restricted"),
+    }
+    return marks.get(connection.verification, Mark("good", "Active"))  # type: ignore[call-overload,no-any-return]
+
+
+@register.filter
+def lasts(connection: Connection) -> str:
+    """How long its credential lasts, in words."""
+    if connection.spec.kind != "oauth2":
+        return "Until you revoke it"
+    if connection.expires_at is None:
+        return "Does not end"
+    if connection.refreshable and not connection.is_dead():
+        return "Renewed by itself"
+    return f"{'Ended' if connection.is_expired() else 'Ends'} {ago(connection.expires_at)}"
+
+
+@register.filter
+def way(kind: str) -> str:
+    """How a provider of this kind is connected, in two words."""
+    return WAYS.get(kind, kind)
+
+
+@register.filter
+def ago(moment: Any) -> str:
+    """A time in words, past or to come: "5 minutes ago", "in 2 hours", "just now", "never"."""
+    if moment is None:
+        return "never"
+    passed = moment <= timezone.now()
+    words = (timesince(moment) if passed else timeuntil(moment)).split(",")[0].replace("\xa0", " ")
+    if words.startswith("0"):
+        return "just now"
+    return f"{words} ago" if passed else f"in {words}"
+
+
+@register.filter
+def can_do(service: Service) -> str:
+    """What a service is good for: the purposes of its first three examples, without the remarks for callers."""
+    return " · ".join(re.sub(r"\s*\(.*?\)", "", example.purpose) for example in service.examples[:3])
+
+
+@register.filter
+def explained(scope: str) -> str:
+    """A scope that many providers share in plain words; empty for the others."""
+    return COMMON_SCOPES.get(scope, "")
+
+
+@register.filter
+def short_scope(scope: str) -> str:
+    """The telling end of a scope: ``gmail.modify`` of an address."""
+    return scope.rstrip("/").rpartition("/")[2] if "://" in scope else scope
+
+
+@register.filter
+def breakable(scope: str) -> SafeString:
+    """A scope which may be broken after each slash, where it does not fit."""
+    return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in scope.split("/")))
+
+
+@register.filter
+def at(mapping: dict[str, Any], key: Any) -> Any:
+    """The value of a dictionary at a key that is a variable."""
+    return mapping.get(key)
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    """Whether a form's field is a box to tick, whose label stands behind it."""
+    return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def dressed(field: BoundField) -> SafeString:
+    """A field of somebody else's form with Tabler's classes."""
+    widget = field.field.widget
+    kind = "form-check-input" if isinstance(widget, CheckboxInput) else "form-control"
+    if isinstance(widget, Select):
+        kind = "form-select"
+    return field.as_widget(attrs={**widget.attrs, "class": kind})

@@ -1,0 +1,201 @@
+"""``POST /tokens/fetch``: a working credential, refreshed first where it must be, and its ledger event."""
+
+import datetime as dt
+from typing import Any
+
+from django.utils import timezone
+
+from apikeys.ledger import Caller, record
+from connections import errors, flights, tasks
+from connections.models import Connection
+from connections.sessions import chosen, offered_provider
+from providers import call
+from providers.http import ProviderUnavailable
+from providers.parts import Service
+
+YOUNG = dt.timedelta(seconds=60)
+
+
+def fetch(
+    caller: Caller,
+    *,
+    provider: str,
+    account: str = "",
+    service: str = "",
+    min_ttl: int = 0,
+    rejected: str = "",
+    purpose: str = "",
+) -> dict[str, Any]:
+    """The contract's ``data`` of a fetch. `min_ttl` in seconds, `rejected` a token id that the provider refused.
+
+    A fresh token costs one read here, and one insert into the ledger before the answer: no record, no token. Raises
+    the errors of the contract; refusals are recorded as well.
+    """
+    try:
+        connection = _find(caller, provider, account)
+        part = _service(connection, service)
+        connection = _usable(connection, minimum=dt.timedelta(seconds=min_ttl), rejected=rejected)
+    except errors.ApiError as error:
+        record(
+            caller,
+            "token.fetch",
+            outcome=error.code,
+            provider=provider[:64],
+            account=account,
+            purpose=purpose,
+        )
+        raise
+    answer = _answer(connection, part)
+    record(
+        caller,
+        "token.fetch",
+        provider=provider,
+        account=connection.account,
+        connection_id=connection.pk,
+        purpose=purpose,
+        detail=service,
+    )
+    return answer
+
+
+def _find(caller: Caller, provider: str, account: str) -> Connection:
+    """The connection that is meant: the named one, or the default. One read unless something is wrong."""
+    if caller.key and not caller.key.allows(provider):
+        offered_provider(caller, provider)
+    rows = Connection.objects.to(provider, caller.user)
+    connection = (rows.named(account) if account else rows)[:2]
+    found = list(connection) if account else list(connection[:1])
+    if len(found) == 1 and found[0].provider.enabled and found[0].provider.is_known():
+        return found[0]
+    offered_provider(caller, provider)
+    if not rows.exists():
+        raise errors.IntegrationNotFound(provider)
+    return chosen(caller, provider, account)
+
+
+def _service(connection: Connection, code: str) -> Service | None:
+    """The named service, if the user granted what it needs. Raises ServiceNotFound, MissingScopes."""
+    if not code:
+        return None
+    spec = connection.spec
+    service = spec.service(code)
+    if service is None:
+        raise errors.ServiceNotFound(spec.code, code, [one.code for one in spec.services])
+    missing = service.missing_scopes(set(connection.scopes)) if spec.oauth else []
+    if missing:
+        raise errors.MissingScopes(spec.code, code, missing, str(connection.pk))
+    return service
+
+
+def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str) -> Connection:
+    """The connection with a token that works: as it is, or after a refresh that the caller waited for."""
+    if connection.spec.kind != "oauth2":
+        return connection
+    is_rejected = bool(rejected) and rejected == connection.token_id
+    short = minimum > dt.timedelta(0) and not connection.has_life_for(minimum)
+    young = timezone.now() - connection.issued_at < YOUNG
+    if is_rejected:
+        return _replaced(connection)
+    if connection.is_expired() or (short and not young and _can_refresh(connection)):
+        return _refreshed(connection)
+    if connection.is_ageing() and _can_refresh(connection) and connection.claim_bell():
+        tasks.ring_for(connection)
+    return connection
+
+
+def _can_refresh(connection: Connection) -> bool:
+    return connection.refreshable and connection.status == Connection.Status.ACTIVE
+
+
+def _replaced(connection: Connection) -> Connection:
+    """Another token than the rejected one, once a minute at most; within that minute the one that is held."""
+    if not _can_refresh(connection):
+        raise _dead(connection, "the provider refused it and there is nothing to refresh it with")
+    if not connection.claim_rejection():
+        return connection
+    return _refreshed(connection, works=False)
+
+
+def _refreshed(connection: Connection, *, works: bool | None = None) -> Connection:
+    """The row after a flight. A token that still works is answered even when the flight failed."""
+    if not _can_refresh(connection):
+        raise _dead(connection, "there is no refresh token")
+    still_works = not connection.is_expired() if works is None else works
+    if connection.retry_at and connection.retry_at > timezone.now():
+        if still_works:
+            return connection
+        raise _unavailable(connection, _backing_off(connection))
+    try:
+        landing = flights.refresh(connection)
+    except ProviderUnavailable as busy:
+        landing = flights.Landing(error=busy.reason, retry_after=busy.retry_after)
+    row = Connection.objects.select_related("provider").filter(pk=connection.pk).first()
+    if row is None:
+        raise errors.IntegrationNotFound(connection.provider_id)
+    if row.generation != connection.generation and not row.is_expired():
+        return row
+    if row.status == Connection.Status.NEEDS_REAUTH and not (still_works and row.works_still()):
+        raise _dead(row, row.status_reason)
+    if still_works and not row.is_expired():
+        return row
+    raise _unavailable(row, landing)
+
+
+def _backing_off(connection: Connection) -> flights.Landing:
+    """The landing of the last flight, as long as its back-off lasts."""
+    wait = (connection.retry_at - timezone.now()).total_seconds() if connection.retry_at else None
+    refused = connection.provider.client_refused_at is not None
+    return flights.Landing(error=connection.last_error, retry_after=wait, client_refused=refused)
+
+
+def _dead(connection: Connection, reason: str) -> errors.ApiError:
+    return errors.TokenExpired(connection.provider_id, connection.status_reason or reason, str(connection.pk))
+
+
+def _unavailable(connection: Connection, landing: flights.Landing) -> errors.ApiError:
+    code = connection.provider_id
+    if landing.client_refused:
+        return errors.ProviderNotConfigured(
+            f"{code} refuses the OAuth client of this Akhrot, and the token is expired.",
+            hint="The operator must correct the client id and secret; the connection itself is kept.",
+        )
+    return errors.ProviderDown(
+        f"The token of {code} is expired and {code} cannot refresh it for now: {landing.error}.",
+        hint="Try again after retryAfter seconds; the connection stays.",
+        retry_after=landing.retry_after or 5.0,
+    )
+
+
+def _answer(connection: Connection, service: Service | None) -> dict[str, Any]:
+    spec, values, held = connection.spec, connection.values(), connection.held()
+    ready = call.prepare(spec, values, service=service)
+    common = {
+        "provider": spec.code,
+        "type": spec.kind,
+        "connectionId": str(connection.pk),
+        "account": connection.account,
+        "accessToken": values["accessToken"],
+    }
+    if spec.kind == "mtproto":
+        return {**common, "apiId": int(held["fields"]["apiId"]), "apiHash": held["fields"]["apiHash"]}
+    sending = {"baseUrl": ready.base_url, "headers": ready.headers}
+    if ready.query:
+        sending["query"] = ready.query
+    if spec.kind == "api_key":
+        return {**common, "credentials": held["fields"], **sending}
+    left = connection.lifetime_left()
+    return {
+        **common,
+        "tokenId": connection.token_id,
+        "tokenType": "Bearer",
+        "expiresAt": iso(connection.expires_at),
+        "expiresIn": None if left is None else max(0, int(left.total_seconds())),
+        "scopes": connection.scopes,
+        **sending,
+        "extra": held.get("extra", {}),
+    }
+
+
+def iso(moment: dt.datetime | None) -> str | None:
+    """ISO 8601 in UTC with ``Z``, to the second; None stays None."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None

@@ -1,0 +1,27 @@
+"""Where the agent API, the connect link and the dashboard are found."""
+
+from django.urls import include, path, re_path
+
+from connections import connect_views, key_views, ledger_views, views
+
+# Converted by hand: `path` takes no optional trailing slash.
+ID = r"(?P<session_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+
+urlpatterns = [
+    path("", include("connections.api_urls")),
+    re_path(rf"^connect/{ID}/?$", connect_views.connect, name="connect"),
+    re_path(rf"^connect/{ID}/start/?$", connect_views.start, name="connect-start"),
+    re_path(rf"^connect/{ID}/decide/?$", connect_views.decide, name="connect-decide"),
+    re_path(rf"^connect/{ID}/again/?$", connect_views.again, name="connect-again"),
+    re_path(r"^oauth/callback/(?P<code>[a-z0-9_-]{1,64})/?$", connect_views.come_back, name="callback"),
+    path("app/", views.home, name="home"),
+    path("app/providers/", views.catalogue, name="catalogue"),
+    path("app/providers/<slug:code>/", views.provider_page, name="provider"),
+    path("app/providers/<slug:code>/connect/", views.begin, name="begin"),
+    path("app/connections/<uuid:connection_id>/", views.connection_page, name="connection"),
+    path("app/connections/<uuid:connection_id>/default/", views.make_default, name="make-default"),
+    path("app/connections/<uuid:connection_id>/disconnect/", views.disconnect, name="disconnect"),
+    path("app/keys/", key_views.keys, name="keys"),
+    path("app/keys/<str:key_id>/revoke/", key_views.revoke, name="revoke-key"),
+    path("app/ledger/", ledger_views.ledger, name="ledger"),
+]

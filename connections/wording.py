@@ -1,0 +1,74 @@
+"""The ledger's events in plain words."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from apikeys.models import ApiKey, AuditEvent
+from providers.models import Provider
+from providers.spec import ProviderSpec
+
+DEEDS = {
+    "token.fetch": "fetched a credential of {provider}",
+    "token.refresh": "The token of {provider} was refreshed",
+    "session.create": "asked for a link to connect {provider}",
+    "session.start": "You went to {provider} to connect it",
+    "session.open": "Another person opened a link of yours for {provider}",
+    "session.callback": "An answer that belongs to no request came back for {provider}",
+    "session.paste": "A credential of {provider} was not kept",
+    "session.fail": "Connecting {provider} ended without a connection",
+    "session.again": "You began again to connect {provider}",
+    "connection.add": "{provider} was connected",
+    "connection.renew": "{provider} was connected again",
+    "connection.disconnect": "{provider} was disconnected",
+    "key.issue": "An API key was made",
+    "key.revoke": "An API key was revoked",
+}
+REFUSED = {
+    "token.fetch": "was refused a credential of {provider}",
+    "token.refresh": "{provider} refused to refresh its token",
+}
+BY_AGENTS = ("token.fetch", "session.create")
+# Those whose detail names what they were done to.
+NAMED = ("key.issue", "key.revoke")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event as people read it, with its provider where that is still known."""
+
+    event: AuditEvent
+    text: str
+    spec: ProviderSpec | None
+
+    @property
+    def day(self) -> dt.date:
+        """The day it happened on."""
+        return timezone.localtime(self.event.at).date()
+
+
+def lines(events: Iterable[AuditEvent], user: User) -> list[Line]:
+    """`events` of `user` as sentences; keys and providers by the names that people know."""
+    listed = list(events)
+    keys = dict(ApiKey.objects.of(user).values_list("pk", "name"))
+    rows = Provider.objects.defer("client_secret").filter(code__in={one.provider for one in listed})
+    specs = {row.code: row.spec for row in rows if row.is_known()}
+    return [
+        Line(one, sentence(one, keys.get(one.api_key_id, ""), specs.get(one.provider)), specs.get(one.provider))
+        for one in listed
+    ]
+
+
+def sentence(row: AuditEvent, key_name: str, spec: ProviderSpec | None) -> str:
+    """One event as a sentence: who did what, and to which account."""
+    deeds = DEEDS if row.outcome == "ok" else {**DEEDS, **REFUSED}
+    provider = spec.name if spec else row.provider or "a provider"
+    text = deeds.get(row.action, row.action).format(provider=provider)
+    if row.action in BY_AGENTS:
+        text = f"{key_name or ('Key ' + row.api_key_id if row.api_key_id else 'You')} {text}"
+    if row.action in NAMED and row.detail:
+        text = f"{text}: {row.detail}"
+    return f"{text} ({row.account})" if row.account not in ("", provider) else text

@@ -1,0 +1,237 @@
+"""Providers in the admin: turned on and off, their OAuth client, or a whole provider of the operator's own."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import admin, messages
+from django.contrib.staticfiles import finders
+from django.db.models import Count, ProtectedError, Q, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from providers import oauth, registry
+from providers.forms import ProviderForm
+from providers.models import Provider
+
+KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
+CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
+# What saving a form field writes.
+COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
+
+
+def of_kind(kind: str) -> Q:
+    """The rows whose specification, their own or the catalogue's, has this `auth`."""
+    codes = [code for code, spec in registry.catalogue().items() if spec.auth == kind]
+    return Q(specification__isnull=True, code__in=codes) | Q(specification__auth=kind)
+
+
+class KindFilter(admin.SimpleListFilter):
+    """How users connect it."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
+        return queryset.filter(of_kind(str(self.value()))) if self.value() in KINDS else queryset
+
+
+class ClientFilter(admin.SimpleListFilter):
+    """Whether users can connect it already."""
+
+    title = "configured"
+    parameter_name = "client"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("ready", "Ready"), ("missing", "OAuth client not set"), ("refused", "OAuth client refused")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
+        missing, refused = of_kind("oauth2") & Q(client_id=""), Q(client_refused_at__isnull=False)
+        states = {"ready": ~missing & ~refused, "missing": missing, "refused": refused}
+        return queryset.filter(states.get(self.value() or "", Q()))
+
+
+@admin.register(Provider)
+class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
+    """Every provider of the catalogue has its row; a row of the operator's own has a specification."""
+
+    form = ProviderForm
+    list_display = ("name", "code", "kind", "enabled", "client", "connected")
+    list_editable = ("enabled",)
+    list_filter = (KindFilter, "enabled", ClientFilter)
+    list_fullwidth = True
+    search_fields = ("code",)
+    search_help_text = "Name, code or service"
+    actions = ("enable", "disable")
+    readonly_fields = (
+        *("code", "kind", "documentation", "services", "checked", "connected", "file_removed"),
+        *("registration", "redirect_uri", "hosts", "scopes"),
+    )
+    change_form_outer_before_template = "admin/providers/refused.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        """With the number of connections, and whether there is a client secret, in one read.
+
+        No secret is opened for that: a row whose seal is broken can still be looked at, and be given a new one.
+        """
+        rows: QuerySet[Provider] = super().get_queryset(request)
+        rows = rows.annotate(connection_count=Count("connections"), has_secret=~Q(client_secret=""))
+        return rows.defer("client_secret")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Provider], search_term: str
+    ) -> tuple[QuerySet[Provider], bool]:
+        """By code, and by the name and services that stand in the specification."""
+        term = search_term.strip().lower()
+        named = [code for code, spec in registry.catalogue().items() if term in spec.searched]
+        found = Q(code__in=named) | Q(code__icontains=term) | Q(specification__name__icontains=term)
+        return queryset.filter(found), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
+        """The OAuth client only where the provider has one."""
+        if obj is None:
+            return (("Provider of your own", {"fields": ("enabled", "specification")}),)
+        own = ("Specification of your own", {"fields": ("specification",), "classes": ("collapse",)})
+        if not obj.is_known():
+            return ((None, {"fields": ("code", "file_removed", "connected", "enabled")}), own)
+        facts = ("code", "kind", "documentation", "services", "checked", "connected", "enabled")
+        client = ("registration", "redirect_uri", "hosts", "client_id", "new_secret", "forget_secret")
+        scopes = ("scopes", "extra_scopes")
+        sets: list[Any] = [(None, {"fields": facts})]
+        if obj.spec.oauth:
+            sets.append(("OAuth client", {"fields": (*client, *scopes)}))
+        return (*sets, own)
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        """Write what was changed; that the provider refused an earlier client is forgotten with that client."""
+        if not change:
+            obj.save(force_insert=True)
+            return
+        names = {COLUMNS.get(name, name) for name in form.changed_data}
+        if names & {"client_id", "client_secret"}:
+            obj.client_refused_at, obj.client_refusal = None, ""
+            names |= {"client_refused_at", "client_refusal"}
+        obj.save(update_fields=sorted({*names, "updated_at"}))
+
+    # What the list and the page show.
+
+    @display(description="Provider", ordering="code")
+    def name(self, row: Provider) -> str:
+        """Its name with its logo, or with its first letter."""
+        path = f"logos/{row.code}.svg"
+        logo = static(path) if finders.find(path) else ""
+        return render_to_string("admin/providers/name.html", {"name": str(row), "logo": logo})
+
+    @display(description="Kind")
+    def kind(self, row: Provider) -> str:
+        """How it is connected."""
+        return KINDS[row.spec.auth] if row.is_known() else "file removed"
+
+    @display(description="OAuth client", label=CLIENT_STATES, ordering="client_id")
+    def client(self, row: Provider) -> str | None:
+        """Whether the operator has set one, and whether the provider takes it."""
+        if not row.is_known() or row.spec.oauth is None:
+            return None
+        if row.client_refused_at:
+            return "refused"
+        if not row.client_id:
+            return "not set"
+        return "set" if getattr(row, "has_secret", False) or row.spec.oauth.client_auth == "none" else "no secret"
+
+    @display(description="Connections", ordering="connection_count")
+    def connected(self, row: Provider) -> SafeString:
+        """How many there are, and where they are listed."""
+        url = f"{reverse('admin:connections_connection_changelist')}?provider__code__exact={row.code}"
+        return format_html('<a href="{}" class="text-link">{}</a>', url, getattr(row, "connection_count", 0))
+
+    @display(description="Documentation")
+    def documentation(self, row: Provider) -> SafeString | None:
+        """Where its API is described."""
+        return _link(row.spec.docs_url)
+
+    @display(description="Services")
+    def services(self, row: Provider) -> str:
+        """What agents may ask for by name."""
+        return ", ".join(service.code for service in row.spec.services)
+
+    @display(description="Checked against")
+    def checked(self, row: Provider) -> str:
+        """Where the facts come from."""
+        return row.spec.checked
+
+    @display(description="Specification")
+    def file_removed(self, row: Provider) -> str:
+        """Why there is so little to see."""
+        return "Its file was removed from the catalogue. Its connections are kept, and refused."
+
+    @display(description="Register it at")
+    def registration(self, row: Provider) -> SafeString | None:
+        """Where the provider gives out OAuth clients."""
+        return _link(row.spec.oauth.registration_url or row.spec.docs_url) if row.spec.oauth else None
+
+    @display(description="Redirect URI")
+    def redirect_uri(self, row: Provider) -> str:
+        """To be registered with the OAuth client, exactly so."""
+        return render_to_string("admin/providers/copy.html", {"text": oauth.redirect_uri(row.code)})
+
+    @display(description="Hosts")
+    def hosts(self, row: Provider) -> str:
+        """Where users are sent, and where codes and refresh tokens are."""
+        rule = row.spec.oauth
+        if rule is None:
+            return ""
+        return f"users go to {urlsplit(rule.authorize_url).netloc}, tokens come from {urlsplit(rule.token_url).netloc}"
+
+    @display(description="Scopes")
+    def scopes(self, row: Provider) -> SafeString:
+        """What a link asks for that names neither services nor scopes."""
+        return format_html_join(SafeString("<br>"), "{}", ((scope,) for scope in row.spec.scopes_for()))
+
+    # Turning on and off, and deleting.
+
+    @admin.action(description="Turn the chosen providers on", permissions=["change"])
+    def enable(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Users may connect them and agents fetch from them."""
+        self.message_user(request, f"{rows.update(enabled=True)} turned on.", messages.SUCCESS)
+
+    @admin.action(description="Turn the chosen providers off", permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
+        """Connections are kept, and refused."""
+        self.message_user(request, f"{rows.update(enabled=False)} turned off.", messages.SUCCESS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:
+        """Only a provider of the operator's own; the catalogue's are turned off instead."""
+        own = obj is not None and obj.code not in registry.catalogue()
+        return own and bool(super().has_delete_permission(request, obj))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What would go, and in a few words what forbids it."""
+        held = [f"{row}: {row.connection_count} connections; disconnect them first" for row in objs]
+        if not any(row.connection_count for row in objs):
+            links = super().get_deleted_objects(objs, request)[3]
+            held = [f"{len(links)} connect links; each goes a week after it was made"] if links else []
+        return [str(row) for row in objs], {"providers": len(objs)}, set(), held
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponseBase:
+        """As Django's; somebody may connect it between the question and the answer."""
+        try:
+            answer: HttpResponseBase = super().delete_view(request, object_id, extra_context)
+        except ProtectedError:
+            self.message_user(request, "It is in use meanwhile, and was kept.", messages.ERROR)
+            return redirect("admin:providers_provider_change", object_id)
+        return answer
+
+
+def _link(url: str) -> SafeString | None:
+    template = '<a href="{}" class="text-link" target="_blank" rel="noopener noreferrer">{}</a>'
+    return format_html(template, url, url) if url.startswith(("https://", "http://")) else None

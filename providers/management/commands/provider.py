@@ -1,0 +1,183 @@
+"""``manage.py provider``: the catalogue from the operator's side."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from providers import registry
+from providers.models import Provider
+from providers.oauth import redirect_uri
+
+COLUMNS = ("code", "name", "kind", "enabled", "configured")
+
+
+class Command(BaseCommand):
+    help = "List and show providers, check provider files, enable providers and set their OAuth clients"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | check | set")
+        listing = actions.add_parser("list", help="all providers, the most used first")
+        listing.add_argument("--json", action="store_true", dest="as_json")
+        showing = actions.add_parser("show", help="one provider with everything but its secret")
+        showing.add_argument("code")
+        showing.add_argument("--json", action="store_true", dest="as_json")
+        checking = actions.add_parser("check", help="validate provider files (TOML)")
+        checking.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        _add_set_arguments(actions.add_parser("set", help="enable or disable one, set its OAuth client"))
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        actions: dict[str, Callable[..., None]] = {
+            "list": self.list_all,
+            "show": self.show,
+            "check": self.check_files,
+            "set": self.set_up,
+        }
+        actions[action](**options)
+
+    def list_all(self, *, as_json: bool, **_: Any) -> None:
+        Provider.objects.make_missing()
+        rows = [_row(provider) for provider in Provider.objects.known()]
+        if as_json:
+            self.stdout.write(json.dumps(rows, indent=2))
+            return
+        table = [COLUMNS, *(tuple(_word(row[column]) for column in COLUMNS) for row in rows)]
+        widths = [max(len(line[place]) for line in table) for place in range(len(COLUMNS))]
+        for line in table:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.stdout.write("  ".join(cells).rstrip())
+
+    def show(self, *, code: str, as_json: bool, **_: Any) -> None:
+        shown = _details(_find(code))
+        if as_json:
+            self.stdout.write(json.dumps(shown, indent=2))
+            return
+        for name, value in shown.items():
+            lines = [_word(one) for one in value] if isinstance(value, list) else [_word(value)]
+            self.stdout.write(f"{name}: {lines[0] if lines else '-'}")
+            for line in lines[1:]:
+                self.stdout.write(" " * (len(name) + 2) + line)
+
+    def check_files(self, *, files: list[Path], **_: Any) -> None:
+        bad = 0
+        for path in files:
+            try:
+                spec = registry.read(path)
+            except registry.BadProviderFile as faults:
+                bad += 1
+                self.stderr.write(str(faults))
+            else:
+                self.stdout.write(f"{path}: ok ({spec.name}, {len(spec.services)} services)")
+        if bad:
+            raise CommandError(f"{bad} of {len(files)} files cannot be used")
+
+    def set_up(
+        self, *, code: str, enabled: bool | None, client_id: str | None, client_secret_stdin: bool, **_: Any
+    ) -> None:
+        provider = _find(code)
+        changed = {} if enabled is None else {"enabled": enabled}
+        changed |= _client(provider, client_id, sys.stdin.read().strip() if client_secret_stdin else None)
+        if not changed:
+            raise CommandError("Nothing to set: see `manage.py provider set --help`")
+        for name, value in changed.items():
+            setattr(provider, name, value)
+        provider.save(update_fields=[*changed, "updated_at"])
+        what = ", ".join(name.replace("_", " ") for name in changed if not name.startswith("client_refus"))
+        self.stdout.write(f"{code}: {what} set")
+
+
+def _add_set_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("code")
+    switch = parser.add_mutually_exclusive_group()
+    switch.add_argument("--enable", action="store_true", dest="enabled", default=None)
+    switch.add_argument("--disable", action="store_false", dest="enabled")
+    parser.add_argument("--client-id", help="of the OAuth client; empty takes it away")
+    parser.add_argument(
+        "--client-secret-stdin", action="store_true", help="read the client's secret from standard input"
+    )
+
+
+def _find(code: str) -> Provider:
+    Provider.objects.make_missing()
+    known = {provider.code: provider for provider in Provider.objects.known()}
+    if code not in known:
+        near = registry.nearest(code, known)
+        meant = f" Did you mean {' or '.join(near)}?" if near else " `provider list` shows all."
+        raise CommandError(f"There is no provider {code!r}.{meant}")
+    return known[code]
+
+
+def _client(provider: Provider, client_id: str | None, secret: str | None) -> dict[str, Any]:
+    """The columns to change for a new OAuth client; that the provider refused the old one is forgotten."""
+    if client_id is None and secret is None:
+        return {}
+    if not provider.spec.oauth:
+        raise CommandError(f"{provider.code} has no OAuth client: users paste its credential")
+    if secret == "":
+        raise CommandError("The client secret on standard input is empty")
+    client = {"client_id": None if client_id is None else client_id.strip(), "client_secret": secret}
+    given = {name: value for name, value in client.items() if value is not None}
+    return {**given, "client_refused_at": None, "client_refusal": ""}
+
+
+def _row(provider: Provider) -> dict[str, Any]:
+    spec = provider.spec
+    return {
+        "code": provider.code,
+        "name": spec.name,
+        "kind": spec.kind,
+        "enabled": provider.enabled,
+        "configured": provider.is_configured(),
+    }
+
+
+def _details(provider: Provider) -> dict[str, Any]:
+    spec = provider.spec
+    shown = {
+        **_row(provider),
+        "uses": spec.uses,
+        "documentation": spec.docs_url,
+        "base URL": spec.base_url,
+        "checked": spec.checked,
+        "source": "the admin" if provider.specification else "a provider file",
+    }
+    if spec.oauth:
+        shown |= _oauth_details(provider)
+    if spec.fields:
+        shown["fields"] = [f"{one.name} ({one.label}{'' if one.required else ', optional'})" for one in spec.fields]
+    if spec.auth != "oauth2":
+        shown["verified by"] = spec.verify.url if spec.verify else _unverified(spec.auth)
+    shown["services"] = [f"{one.code} ({one.name}{'' if one.default else ', on request'})" for one in spec.services]
+    return {**shown, "notes": list(spec.notes)}
+
+
+def _oauth_details(provider: Provider) -> dict[str, Any]:
+    oauth = provider.spec.oauth
+    assert oauth is not None  # noqa: S101 - the caller asked
+    return {
+        "redirect URI": redirect_uri(provider.code),
+        "register at": oauth.registration_url,
+        "client id": provider.client_id or "not set",
+        "client secret": "set" if provider.client_secret else "not set",
+        "client refused": provider.client_refusal,
+        "authorize URL": oauth.authorize_url,
+        "token URL": oauth.token_url,
+        "revoke URL": oauth.revoke_url,
+        "PKCE": oauth.pkce,
+        "scopes": provider.spec.scopes_for(),
+        "extra scopes": list(provider.extra_scopes),
+    }
+
+
+def _unverified(auth: str) -> str:
+    return "signing in to Telegram" if auth == "mtproto" else "nothing: kept as it is"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "-"

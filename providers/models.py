@@ -1,0 +1,130 @@
+"""What the operator sets for a provider, and the keyring's canary."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import models
+from django.utils import timezone
+
+from providers import registry
+from providers.sealed import SealBroken, SealedTextField
+from providers.spec import ProviderSpec
+
+CANARY = "the keyring opens this"
+
+
+def _check_specification(value: Any) -> None:
+    if value is None:
+        return
+    try:
+        registry.validate(value, source="specification")
+    except registry.BadProviderFile as error:
+        raise ValidationError(str(error).splitlines()) from None
+
+
+class ProviderQuerySet(models.QuerySet["Provider"]):
+    def make_missing(self) -> int:
+        """Give every provider of the catalogue its row; answers how many were made."""
+        there = set(self.values_list("code", flat=True))
+        missing = [Provider(code=code) for code in registry.catalogue() if code not in there]
+        return len(self.bulk_create(missing, ignore_conflicts=True))
+
+    def known(self) -> list["Provider"]:
+        """The rows that have a specification, the most used first. Rows of files since removed are left out."""
+        return sorted((row for row in self.all() if row.is_known()), key=lambda row: (row.spec.rank, row.code))
+
+    def offered(self) -> list["Provider"]:
+        """The enabled ones of `known`."""
+        return self.filter(enabled=True).known()
+
+
+class Provider(models.Model):
+    """One provider as this instance's operator set it. The rest stands in its specification."""
+
+    code = models.CharField(primary_key=True, max_length=64)
+    # The seal is bound to the primary key, which for a provider is its code.
+    enabled = models.BooleanField(default=True, help_text="Users may connect it and agents may fetch from it")
+    client_id = models.CharField("OAuth client id", max_length=255, blank=True)
+    client_secret = SealedTextField("OAuth client secret", blank=True, default="")
+    extra_scopes = models.JSONField(default=list, blank=True, help_text="Asked for beside the file's own")
+    specification = models.JSONField(
+        null=True,
+        blank=True,
+        validators=[_check_specification],
+        help_text="A whole provider of your own as JSON, in the schema of the catalogue's files",
+    )
+    client_refused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    client_refusal = models.CharField(max_length=200, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[ProviderQuerySet] = ProviderQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["code"]
+
+    def __str__(self) -> str:
+        return self.spec.name if self.is_known() else self.code
+
+    def clean(self) -> None:
+        """A custom specification is filed under its own code."""
+        if self.specification and self.specification.get("code") != self.code:
+            raise ValidationError({"specification": f"code: must be {self.code!r}, the provider's own"})
+
+    def is_known(self) -> bool:
+        """Whether there is a specification for this row."""
+        return bool(self.specification) or self.code in registry.catalogue()
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The specification: the operator's own if there is one, else the catalogue's."""
+        if not self.specification:
+            return registry.catalogue()[self.code]
+        held: ProviderSpec | None = self.__dict__.get("_spec")
+        if held is None:
+            held = self.__dict__["_spec"] = registry.validate(self.specification, source=f"provider {self.code}")
+        return held
+
+    def is_configured(self) -> bool:
+        """Whether users can connect it: for OAuth the operator must have set a client."""
+        return self.spec.auth != "oauth2" or bool(self.client_id)
+
+    def client_was_refused(self, reason: str) -> None:
+        """Note that the provider refuses our OAuth client, for the admin to show."""
+        self.client_refused_at, self.client_refusal = timezone.now(), reason[:200]
+        self.save(update_fields=["client_refused_at", "client_refusal", "updated_at"])
+
+    def client_was_accepted(self) -> None:
+        """Forget an earlier refusal."""
+        if self.client_refused_at:
+            self.client_refused_at, self.client_refusal = None, ""
+            self.save(update_fields=["client_refused_at", "client_refusal", "updated_at"])
+
+
+class Canary(models.Model):
+    """One sealed row whose text is known. If it does not open, the keyring is not this database's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    text = SealedTextField()
+
+    class Meta:
+        verbose_name_plural = "canaries"
+
+    def __str__(self) -> str:
+        return "canary"
+
+
+def check_canary() -> None:
+    """Prove the keyring at start, making the canary in a new database. Raises ImproperlyConfigured."""
+    canaries = list(Canary.objects.all())
+    if not canaries:
+        canaries = [Canary.objects.create(text=CANARY)]
+    try:
+        # All of them: two machines that started at once on an empty database made one each.
+        if any(canary.text != CANARY for canary in canaries):
+            raise SealBroken("the canary opens, but says something else")
+    except SealBroken as broken:
+        raise ImproperlyConfigured(
+            f"AKHROT_KEYS: this keyring does not open this database ({broken}). Put the right key back; "
+            "nothing was changed."
+        ) from None

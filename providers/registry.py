@@ -1,0 +1,96 @@
+"""Which providers there are: the shipped catalogue, the operator's files over it, and look-ups by code."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from django.conf import settings
+from pydantic import ValidationError
+
+from providers.spec import ProviderSpec
+
+SHIPPED = Path(__file__).parent / "catalog"
+
+
+class BadProviderFile(Exception):
+    """A provider file is not usable. The message names the file, the key and what is wrong with it."""
+
+
+def parse(text: str, *, source: str) -> ProviderSpec:
+    """Read one provider file (TOML) named `source`. Raises BadProviderFile."""
+    try:
+        document = tomllib.loads(text)
+    # Beside its own error, the parser raises these for endless digits and for nesting without end.
+    except (ValueError, RecursionError) as error:
+        raise BadProviderFile(f"{source}: is not TOML: {error}") from None
+    return validate(document, source=source)
+
+
+def parse_json(text: str, *, source: str) -> ProviderSpec:
+    """Read a specification given as JSON, as the admin takes it. Raises BadProviderFile."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadProviderFile(f"{source}: is not JSON: {error}") from None
+    return validate(document, source=source)
+
+
+def validate(document: Any, *, source: str) -> ProviderSpec:
+    """Check a document against the schema. Raises BadProviderFile with one line for each fault."""
+    try:
+        return ProviderSpec.model_validate(document)
+    except ValidationError as error:
+        raise BadProviderFile("\n".join(_faults(error, source))) from None
+
+
+def _faults(error: ValidationError, source: str) -> Iterable[str]:
+    for fault in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(step) for step in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        # What concerns several tables at once is one error of the whole, which names its keys line by line.
+        if not where and fault["type"] == "value_error":
+            yield from (f"{source}: {line}" for line in message.splitlines())
+        else:
+            yield f"{source}: {where or 'the file'}: {message}"
+
+
+def read(path: Path) -> ProviderSpec:
+    """Read one provider file from disk. Raises BadProviderFile."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadProviderFile(f"{path}: cannot be read: {error}") from None
+    return parse(text, source=str(path))
+
+
+def load(folder: Path) -> dict[str, ProviderSpec]:
+    """Every ``*.toml`` of a folder by code. A file is named after its code. Raises BadProviderFile."""
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        spec = read(path)
+        if spec.code != path.stem:
+            raise BadProviderFile(f"{path}: code: is {spec.code!r}, but the file is named {path.stem!r}")
+        found[spec.code] = spec
+    return found
+
+
+@cache
+def catalogue() -> Mapping[str, ProviderSpec]:
+    """The shipped providers, with the operator's AKHROT_CATALOG_DIR over them; read once in a process."""
+    found = load(SHIPPED)
+    if settings.AKHROT_CATALOG_DIR:
+        folder = Path(settings.AKHROT_CATALOG_DIR)
+        if not folder.is_dir():
+            raise BadProviderFile(f"AKHROT_CATALOG_DIR: there is no folder {folder}")
+        found |= load(folder)
+    return MappingProxyType(found)
+
+
+def nearest(code: str, known: Iterable[str]) -> list[str]:
+    """Up to three of the `known` codes that `code` may have meant, the likeliest first."""
+    return difflib.get_close_matches(code.lower(), sorted(known), n=3, cutoff=0.5)

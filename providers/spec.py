@@ -1,0 +1,195 @@
+"""The schema of a provider: what a TOML file in ``providers/catalog`` (or an operator's own file) may say.
+
+A provider is data. Every oddity of a real provider is a field here, or in the tables of `providers.parts`,
+with a default, so that a plain provider is ten lines and no code ever asks which provider it is dealing with.
+Unknown keys are errors: a typing error in an operator's file must not be a silently ignored setting.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from providers.parts import (
+    Auth,
+    Code,
+    CredentialField,
+    Input,
+    Map,
+    Name,
+    OAuth,
+    Part,
+    Send,
+    Service,
+    Url,
+    Verify,
+)
+from providers.template import placeholders
+
+MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
+
+
+class ProviderSpec(Part):
+    """One provider: who it is, how one connects to it and how one calls it afterwards."""
+
+    code: Code
+    name: str
+    auth: Auth
+    category: str = ""
+    docs_url: Url = ""
+    uses: str = ""
+    """A few words for the skill document: "Mail, files, calendars"."""
+    rank: int = 1000
+    """Place among the most used providers; lower comes first."""
+    base_url: Url = ""
+    checked: str = ""
+    """What the file was checked against, and when."""
+    oauth: OAuth | None = None
+    inputs: tuple[Input, ...] = ()
+    fields: tuple[CredentialField, ...] = ()
+    maps: dict[Name, Map] = {}
+    access_token: str = ""
+    """The field answered as ``accessToken``; else the last secret one."""
+    send: Send = Send()
+    headers: dict[str, str] = {}
+    """Sent on every call beside the credential (``anthropic-version``)."""
+    verify: Verify | None = None
+    services: tuple[Service, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What surprises a caller of this provider; shown to agents."""
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        faults = [*self._faults_of_auth(), *self._faults_of_fields(), *self._faults_of_placeholders()]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _faults_of_auth(self) -> Iterator[str]:
+        names = {field.name for field in self.fields}
+        if (self.auth == "oauth2") != (self.oauth is not None):
+            yield 'oauth: an [oauth] table and auth = "oauth2" belong together'
+        if self.auth != "oauth2" and not any(field.secret for field in self.fields):
+            yield f'fields: auth = "{self.auth}" needs at least one secret field'
+        if self.auth == "basic" and not self.send.basic:
+            yield 'send.basic: auth = "basic" needs it'
+        if self.auth == "mtproto" and not names.issuperset(MTPROTO_FIELDS):
+            yield f'fields: auth = "mtproto" needs {", ".join(MTPROTO_FIELDS)}'
+        if self.fields and self.access_token not in ("", *names):
+            yield f"access_token: names no field: {self.access_token!r}"
+        for service in self.services:
+            if not self.oauth and (service.scopes or service.accepts):
+                yield f"services.{service.code}.scopes: only OAuth has scopes"
+
+    def _faults_of_fields(self) -> Iterator[str]:
+        yield from _twice("services", [service.code for service in self.services])
+        yield from _twice("fields", [one.name for one in self.asked])
+        for one in self.asked:
+            if one.default and one.choices and one.default not in one.choices:
+                yield f"fields.{one.name}.default: is none of its choices"
+
+    def _faults_of_placeholders(self) -> Iterator[str]:
+        known = {one.name for one in self.asked}
+        if self.oauth:
+            known |= {*self.oauth.keep, *self.oauth.callback_keep}
+        for name, rule in self.maps.items():
+            if rule.source not in known:
+                yield f"maps.{name}.source: {rule.source!r} is no field, input or kept value"
+        known |= {"accessToken", *self.maps}
+        for where, template in self._templates():
+            for unknown in sorted(placeholders(template) - known - _known_to(where)):
+                yield f"{where}: uses {{{unknown}}}, which is no field, input or map"
+
+    def _templates(self) -> Iterator[tuple[str, str]]:
+        yield "base_url", self.base_url
+        for service in self.services:
+            yield f"services.{service.code}.base_url", service.base_url
+        yield from _each("send.headers", self.send.headers)
+        yield from _each("send.query", self.send.query)
+        for part in self.send.basic or ():
+            yield "send.basic", part
+        if self.verify:
+            yield "verify.url", self.verify.url
+            yield from _each("verify.headers", self.verify.headers)
+        if self.oauth:
+            for name in ("authorize_url", "token_url", "refresh_url", "revoke_url"):
+                yield f"oauth.{name}", getattr(self.oauth, name)
+            yield from _each("oauth.revoke.params", self.oauth.revoke.params)
+            if self.oauth.identity:
+                yield "oauth.identity.url", self.oauth.identity.url
+                yield from _each("oauth.identity.headers", self.oauth.identity.headers)
+
+    @property
+    def asked(self) -> tuple[CredentialField | Input, ...]:
+        """Every value a person is asked for: the fields of a credential and the inputs before a redirect."""
+        return (*self.fields, *self.inputs)
+
+    @property
+    def searched(self) -> str:
+        """The words by which people and agents find it, in lower case."""
+        services = " ".join(f"{service.code} {service.name}" for service in self.services)
+        return f"{self.code} {self.name} {self.category} {self.uses} {services}".lower()
+
+    @property
+    def kind(self) -> Literal["oauth2", "api_key", "mtproto"]:
+        """The kind of answer a fetch gives: the contract's ``type``."""
+        return "api_key" if self.auth == "basic" else self.auth
+
+    @property
+    def token_field(self) -> str:
+        """The name of the field that is answered as ``accessToken``."""
+        return self.access_token or [field.name for field in self.fields if field.secret][-1]
+
+    def service(self, code: str) -> Service | None:
+        """The service of that code, or None."""
+        return next((service for service in self.services if service.code == code), None)
+
+    def ready_services(self, granted: set[str]) -> list[Service]:
+        """The services that the granted scopes allow; all of them where there are no scopes at all."""
+        return [service for service in self.services if not service.missing_scopes(granted)]
+
+    def scopes_for(self, services: list[Service] | None = None) -> list[str]:
+        """The scopes to ask for: the provider's own and those of `services` (else of the default ones)."""
+        if not self.oauth:
+            return []
+        chosen = [service for service in self.services if service.default] if services is None else services
+        scopes = [*self.oauth.scopes, *(scope for service in chosen for scope in service.scopes)]
+        return list(dict.fromkeys(scopes))
+
+    def values(self, given: dict[str, str]) -> dict[str, str]:
+        """`given` (fields, inputs, kept values), the defaults of what is empty, and what the maps derive."""
+        defaults = {one.name: one.default for one in self.asked if one.default}
+        known = {**given, **{name: value for name, value in defaults.items() if not given.get(name)}}
+        return {**known, **{name: rule.derive(known) for name, rule in self.maps.items()}}
+
+    def faults(self, given: dict[str, str]) -> dict[str, str]:
+        """What is wrong with the values a person gave, by name; empty when they can be used.
+
+        The patterns of fields are not among it, since they only warn; those of inputs are.
+        """
+        known = self.values(given)
+        found = {}
+        for one in self.asked:
+            value = known.get(one.name, "")
+            if not value:
+                if one.required:
+                    found[one.name] = f"{one.label} is missing"
+            elif one.choices and value not in one.choices:
+                found[one.name] = f"{one.label} must be one of {', '.join(one.choices)}"
+            elif isinstance(one, Input) and not re.fullmatch(one.pattern, value):
+                found[one.name] = f"{one.label} does not look right"
+        return found
+
+
+def _known_to(where: str) -> set[str]:
+    """What else the templates of revoking may use."""
+    return {"token", "clientId"} if where.startswith("oauth.revoke") else set()
+
+
+def _each(where: str, templates: dict[str, str]) -> Iterator[tuple[str, str]]:
+    return ((f"{where}.{name}", template) for name, template in templates.items())
+
+
+def _twice(where: str, names: list[str]) -> list[str]:
+    return [f"{where}: {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]

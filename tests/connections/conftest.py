@@ -1,0 +1,34 @@
+"""What the tests of connections share."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+
+from apikeys.ledger import Caller
+from connections import sessions
+from tests.connections.begun import IDENTITY_URL, TOKEN_URL, Begun
+from tests.provider_http import ProviderHttp
+
+
+@pytest.fixture
+def begin(user: User, configured: Any, provider_http: ProviderHttp) -> Any:
+    """``begin(account=…)`` starts a session for `user` in a browser of its own; Google issues a grant for it."""
+    configured("google")
+    provider_http.reply(
+        "POST",
+        TOKEN_URL,
+        json={"access_token": "a1", "refresh_token": "r1", "expires_in": 3600, "scope": "openid"},
+    )
+    provider_http.reply("GET", IDENTITY_URL, json={"sub": "42", "email": "ada@gmail.example"})
+
+    def begin(**options: Any) -> Begun:
+        caller, browser = Caller(user=user), SessionStore()
+        session = sessions.start(caller, provider="google", **options)
+        url = sessions.begin(caller, session, browser, {})
+        params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        return Begun(session, caller, browser, params)
+
+    return begin

@@ -1,0 +1,185 @@
+"""What the dashboard says in each state that a connection, a provider or a request can be in."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apikeys.ledger import Caller
+from apikeys.models import ApiKey, AuditEvent
+from connections import sessions
+from connections.models import Connection, OAuthSession
+from providers.models import Provider
+from tests.provider_http import ProviderHttp
+
+DRIVE = "https://www.googleapis.com/auth/drive"
+
+
+def text_of(browser: Client, path: str, **query: str) -> str:
+    answer = browser.get(path, query)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_steps_tick_themselves_off(browser: Client, user: Any, connect: Any):
+    assert text_of(browser, "/app/").count("Done:") == 0
+    connect("openai")
+    row, _ = ApiKey.objects.issue(user=user, name="assistant")
+    assert text_of(browser, "/app/").count("Done:") == 2
+    ApiKey.objects.note_uses({row.pk: timezone.now()})
+    assert "Tell your agent" not in text_of(browser, "/app/")
+
+
+def test_a_dead_grant_says_why_and_offers_to_reconnect(browser: Client, connect: Any, configured: Any):
+    configured("google")
+    row = connect("google", expires_in=-60, status="needs_reauth", status_reason="invalid_grant")
+    assert "1 needs you" in text_of(browser, "/app/")
+    page = text_of(browser, f"/app/connections/{row.pk}/")
+    assert "Google needs you" in page
+    assert "Invalid_grant" in page
+    assert "Reconnect" in page
+    answer = browser.post("/app/providers/google/connect/", {"account": str(row.pk)})
+    session = OAuthSession.objects.get()
+    assert (answer["Location"], session.connection_id) == (f"/connect/{session.pk}", row.pk)
+
+
+def test_services_that_lack_their_scopes_can_be_granted(browser: Client, connect: Any, configured: Any):
+    configured("google")
+    row = connect("google", scopes=["openid", "email"])
+    assert "Grant more" in text_of(browser, f"/app/connections/{row.pk}/")
+    browser.post("/app/providers/google/connect/", {"account": str(row.pk), "services": ["drive"]})
+    asked = OAuthSession.objects.get().scopes
+    assert DRIVE in asked
+    assert "https://www.googleapis.com/auth/calendar" not in asked
+
+
+@pytest.mark.parametrize(
+    ("verification", "said"), [("unverified", "could not be checked"), ("restricted", "may not do everything")]
+)
+def test_a_credential_says_how_its_check_went(browser: Client, connect: Any, verification: str, said: str):
+    row = connect("openai", verification=verification)
+    assert said in text_of(browser, f"/app/connections/{row.pk}/")
+
+
+def test_no_page_holds_a_credential(browser: Client, connect: Any):
+    for row in (connect("google", access_token="the-token"), connect("openai", fields={"apiKey": "the-key"})):
+        for path in ("/app/", f"/app/connections/{row.pk}/", f"/app/connections/{row.pk}/disconnect/"):
+            page = text_of(browser, path)
+            assert "the-token" not in page
+            assert "the-key" not in page
+
+
+def test_a_provider_that_nobody_set_up_says_so_to_each_as_they_need_it(browser: Client, user: Any):
+    assert "The operator of this instance has not set up Google yet" in text_of(browser, "/app/providers/google/")
+    assert "Not set up" in text_of(browser, "/app/providers/", q="gmail")
+    user.is_staff = True
+    user.save()
+    assert "/admin/providers/provider/google/change/" in text_of(browser, "/app/providers/google/")
+    refused = browser.post("/app/providers/google/connect/", follow=True).content.decode()
+    assert "The operator has not set the OAuth client of google" in refused
+    assert not OAuthSession.objects.exists()
+
+
+def test_a_provider_that_is_turned_off_is_not_there(browser: Client):
+    Provider.objects.filter(code="openai").update(enabled=False)
+    assert browser.get("/app/providers/openai/").status_code == 404
+    assert "OpenAI" not in text_of(browser, "/app/providers/")
+    assert browser.get("/app/providers/nothing/").status_code == 404
+
+
+def test_a_provider_whose_file_is_gone_breaks_no_page(browser: Client, user: Any):
+    gone = Provider.objects.create(code="gone")
+    row = Connection.objects.create(user=user, provider=gone, secrets='{"fields": {}}')
+    session = OAuthSession.objects.create(user=user, provider=gone, expires_at=timezone.now() + dt.timedelta(minutes=9))
+    AuditEvent.objects.create(user=user, action="connection.add", provider="gone", connection_id=row.pk)
+    assert "1 connection belongs to providers that this Akhrot does not know" in text_of(browser, "/app/")
+    assert "gone was connected" in text_of(browser, "/app/ledger/")
+    assert browser.get(f"/app/connections/{row.pk}/").status_code == 404
+    assert browser.get(f"/connect/{session.pk}").status_code == 404
+
+
+def test_htmx_gets_the_cards_alone(browser: Client):
+    cards = browser.get("/app/providers/", {"category": "payments"}, headers={"HX-Request": "true"}).content.decode()
+    assert "Stripe" in cards
+    assert "OpenAI" not in cards
+    assert "<html" not in cards
+
+
+def test_the_ledger_is_filtered_and_takes_no_harm_from_nonsense(browser: Client, user: Any, key: Any):
+    AuditEvent.objects.create(user=user, action="token.fetch", provider="google", api_key_id=key.row.pk, purpose="one")
+    AuditEvent.objects.create(user=user, action="token.fetch", provider="slack", outcome="TOKEN_EXPIRED", purpose="two")
+    for chosen in ({"provider": "google"}, {"key": key.row.pk}, {"outcome": "ok"}):
+        page = text_of(browser, "/app/ledger/", **chosen)
+        assert ("one" in page, "“two”" in page) == (True, False)
+    assert "“two”" in text_of(browser, "/app/ledger/", outcome="refused")
+    assert "Nothing matches" in text_of(browser, "/app/ledger/", provider="no\0thing")
+    assert "“one”" in text_of(browser, "/app/ledger/", before="no number")
+
+
+def test_disconnecting_says_what_the_provider_did_not_confirm(
+    browser: Client, connect: Any, configured: Any, provider_http: ProviderHttp
+):
+    configured("google")
+    row = connect("google")
+    provider_http.reply("POST", "https://oauth2.googleapis.com/revoke", status=503)
+    done = browser.post(f"/app/connections/{row.pk}/disconnect/", follow=True).content.decode()
+    assert "did not confirm the end of the grant" in done
+
+
+def test_a_grant_that_somebody_else_lives_from_is_not_ended(
+    browser: Client, connect: Any, configured: Any, other_user: Any, provider_http: ProviderHttp
+):
+    configured("google")
+    row = connect("google", account_id="42")
+    connect("google", user=other_user, account_id="42")
+    assert "Another connection lives from the same grant" in text_of(browser, f"/app/connections/{row.pk}/disconnect/")
+    done = browser.post(f"/app/connections/{row.pk}/disconnect/", follow=True).content.decode()
+    assert "another connection uses it" in done
+    assert provider_http.requests == []
+
+
+def test_an_old_link_can_be_begun_again(browser: Client, user: Any, clock: Any):
+    session = sessions.start(Caller(user=user), provider="openai")
+    clock.forward(minutes=11)
+    page = browser.get(f"/connect/{session.pk}")
+    assert page.status_code == 409
+    assert "Try again" in page.content.decode()
+    onward = browser.post(f"/connect/{session.pk}/again", follow=True)
+    assert "Check and keep it" in onward.content.decode()
+
+
+def test_what_cannot_be_checked_is_kept_only_when_asked_for(browser: Client, user: Any, provider_http: ProviderHttp):
+    provider_http.reply("GET", "https://api.openai.com/v1/models", status=503)
+    session = sessions.start(Caller(user=user), provider="openai")
+    pasted = {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}
+    page = browser.post(f"/connect/{session.pk}/start", pasted)
+    assert page.status_code == 422
+    assert 'name="keep_unverified"' in page.content.decode()
+    assert pasted["apiKey"] not in page.content.decode()
+    assert not Connection.objects.exists()
+    done = browser.post(f"/connect/{session.pk}/start", {**pasted, "keep_unverified": "on"}, follow=True)
+    assert "marked as unverified" in done.content.decode()
+    assert Connection.objects.get().verification == "unverified"
+
+
+def test_another_account_than_the_expected_is_asked_about(browser: Client, begin: Any, connect: Any, user: Any):
+    row = connect("google", account="ada@old.example")
+    begun = begin(account=str(row.pk))
+    begun.come_back()
+    page = text_of(browser, f"/connect/{begun.session.pk}")
+    assert "ada@old.example" in page
+    assert "ada@gmail.example" in page
+    assert "a decision is yours" in text_of(browser, "/app/")
+    done = browser.post(f"/connect/{begun.session.pk}/decide", {"choice": "add"}, follow=True)
+    assert "Google is connected" in done.content.decode()
+    assert Connection.objects.filter(user=user).count() == 2
+
+
+def test_a_key_is_nobody_elses_and_has_a_known_lifetime(browser: Client, user: Any, other_user: Any):
+    browser.post("/app/keys/", {"name": "mine", "expires": "never", "user": str(other_user.pk)})
+    assert ApiKey.objects.get().user == user
+    for wrong in ({"name": "", "expires": "never"}, {"name": "x", "expires": "10000"}):
+        assert browser.post("/app/keys/", wrong).status_code == 422
+    assert ApiKey.objects.count() == 1

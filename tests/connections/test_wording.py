@@ -1,0 +1,41 @@
+"""The ledger in words: every deed that the code records has a sentence."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from apikeys.models import AuditEvent
+from connections import wording
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RECORDED = re.compile(r'\brecord\(\s*[^,]+,\s*"([a-z]+\.[a-z]+)"')
+
+
+def test_every_recorded_deed_has_a_sentence():
+    sources = [path for app in ("apikeys", "connections") for path in (ROOT / app).rglob("*.py")]
+    recorded = {name for path in sources for name in RECORDED.findall(path.read_text())}
+    assert len(recorded) > 6
+    assert recorded <= set(wording.DEEDS)
+
+
+def said(user: Any, **columns: Any) -> str:
+    return wording.lines([AuditEvent(user=user, **columns)], user)[0].text
+
+
+def test_an_agents_deed_names_the_agent_and_the_account(user: Any, key: Any):
+    text = said(user, action="token.fetch", api_key_id=key.row.pk, provider="google", account="ada@gmail.example")
+    assert text == "assistant fetched a credential of Google (ada@gmail.example)"
+
+
+def test_a_refusal_reads_as_one(user: Any, key: Any):
+    text = said(user, action="token.fetch", outcome="TOKEN_EXPIRED", api_key_id=key.row.pk, provider="slack")
+    assert text == "assistant was refused a credential of Slack"
+
+
+def test_what_is_gone_keeps_its_code(user: Any):
+    assert said(user, action="connection.disconnect", provider="gone") == "gone was disconnected"
+    assert said(user, action="token.fetch", api_key_id="Ab3dEf9h", provider="gone").startswith("Key Ab3dEf9h fetched")
+
+
+def test_another_users_key_is_not_named(user: Any, other_agent: Any):
+    assert "assistant" not in said(user, action="token.fetch", api_key_id=other_agent.row.pk, provider="google")

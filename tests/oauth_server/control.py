@@ -1,0 +1,159 @@
+"""What tests steer and count: requests by endpoint, faults to come, tokens to end or to make."""
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from oauth2_provider.models import AccessToken, Application, RefreshToken
+from oauthlib.common import generate_token
+
+ENDPOINTS = {"/o/token/": "token", "/o/revoke_token/": "revoke", "/me": "identity", "/o/authorize/": "authorize"}
+NAMES = ("token", "refresh", "refresh_ok", "refresh_refused", "authorize", "revoke", "identity")
+HANG_SECONDS = 60.0
+
+_lock = threading.Lock()
+_counts: Counter[str] = Counter()
+_faults: dict[str, deque[dict[str, Any]]] = {}
+_refreshing = 0
+
+
+class Faults:
+    """Counts each request to an endpoint, and breaks those that a test wants broken."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        endpoint = ENDPOINTS.get(request.path_info)
+        if endpoint is None:
+            return self.get_response(request)
+        refreshes = endpoint == "token" and request.POST.get("grant_type") == "refresh_token"
+        fault = _enter(endpoint, refreshes)
+        try:
+            return self.answer(request, fault, refreshes)
+        finally:
+            _leave(refreshes)
+
+    def answer(self, request: HttpRequest, fault: dict[str, Any] | None, refreshes: bool) -> HttpResponse:
+        if fault and not fault.get("after_issue") and fault["kind"] != "slow":
+            return _broken(fault)
+        if fault and fault["kind"] == "slow":
+            time.sleep(fault.get("seconds", 1))
+        response = self.get_response(request)
+        if refreshes:
+            with _lock:
+                _counts["refresh_ok" if response.status_code == 200 else "refresh_refused"] += 1
+        return _broken(fault) if fault and fault.get("after_issue") else response
+
+
+def _enter(endpoint: str, refreshes: bool) -> dict[str, Any] | None:
+    global _refreshing
+    with _lock:
+        _counts[endpoint] += 1
+        if refreshes:
+            _counts["refresh"] += 1
+            _refreshing += 1
+            _counts["max_concurrent_refresh"] = max(_counts["max_concurrent_refresh"], _refreshing)
+        waiting = _faults.get(endpoint)
+        return waiting.popleft() if waiting else None
+
+
+def _leave(refreshes: bool) -> None:
+    global _refreshing
+    with _lock:
+        _refreshing -= refreshes
+
+
+def _broken(fault: dict[str, Any]) -> HttpResponse:
+    kind = fault["kind"]
+    if kind == "hang":
+        time.sleep(fault.get("seconds", HANG_SECONDS))
+    if kind in ("hang", "close"):
+        raise ConnectionAbortedError
+    if kind == "garbage":
+        return HttpResponse("<html>not a token</html>")
+    if kind in ("invalid_grant", "invalid_client"):
+        return JsonResponse({"error": kind}, status=400 if kind == "invalid_grant" else 401)
+    headers = {"Retry-After": str(fault["retry_after"])} if fault.get("retry_after") else {}
+    return HttpResponse("broken", status=fault.get("status", 503), headers=headers)
+
+
+def _sent(request: HttpRequest) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(request.body or b"{}")
+    return sent
+
+
+def counts(_: HttpRequest) -> HttpResponse:
+    """How often each endpoint was asked, and how many refreshes ran at once at most."""
+    with _lock:
+        return JsonResponse({name: _counts[name] for name in (*NAMES, "max_concurrent_refresh")})
+
+
+@csrf_exempt
+def reset(_: HttpRequest) -> HttpResponse:
+    """Forget counts and faults."""
+    with _lock:
+        _counts.clear()
+        _faults.clear()
+    return JsonResponse({})
+
+
+@csrf_exempt
+def fault(request: HttpRequest) -> HttpResponse:
+    """Break the next `times` requests to `endpoint`."""
+    sent = _sent(request)
+    with _lock:
+        _faults.setdefault(sent["endpoint"], deque()).extend([sent] * sent.get("times", 1))
+    return JsonResponse({})
+
+
+@csrf_exempt
+def expire(request: HttpRequest) -> HttpResponse:
+    """End the time of one access token, or of all."""
+    tokens = AccessToken.objects.all()
+    if token := _sent(request).get("access_token"):
+        tokens = tokens.filter(token=token)
+    return JsonResponse({"expired": tokens.update(expires=timezone.now() - timedelta(seconds=1))})
+
+
+@csrf_exempt
+def revoke_grants(request: HttpRequest) -> HttpResponse:
+    """End every grant of a user, as the user could at the provider."""
+    for token in RefreshToken.objects.filter(user__email=_sent(request)["username"], revoked=None):
+        token.revoke()
+    return JsonResponse({})
+
+
+@csrf_exempt
+def mint(request: HttpRequest) -> HttpResponse:
+    """A grant without the consent page, as real as any other."""
+    sent = _sent(request)
+    user, application = User.objects.get(email=sent["username"]), Application.objects.get()
+    ends = timezone.now() + timedelta(seconds=sent.get("lifetime", 3600))
+    access = AccessToken.objects.create(
+        user=user, application=application, token=generate_token(), expires=ends, scope=" ".join(sent["scopes"])
+    )
+    refresh = RefreshToken.objects.create(
+        user=user, application=application, token=generate_token(), access_token=access, token_family=uuid4()
+    )
+    return JsonResponse(
+        {"access_token": access.token, "refresh_token": refresh.token, "expires_in": sent.get("lifetime", 3600)}
+    )
+
+
+@csrf_exempt
+def allow_redirect(request: HttpRequest) -> HttpResponse:
+    """Register one more redirect URI with the client."""
+    application = Application.objects.get()
+    application.redirect_uris = f"{application.redirect_uris} {_sent(request)['uri']}".strip()
+    application.save()
+    return JsonResponse({})

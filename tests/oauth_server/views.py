@@ -1,0 +1,80 @@
+"""The pages and the API of the server: consent by scope, whose token it is, some files."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from oauth2_provider.models import AccessToken
+from oauth2_provider.views import AuthorizationView
+
+from tests.oauth_server.settings import SENDS_ISS
+
+
+class Consent(AuthorizationView):
+    """The authorization endpoint; its redirects say who answers (RFC 9207)."""
+
+    template_name = "consent.html"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """What the user ticked is what is granted."""
+        kwargs: dict[str, Any] = super().get_form_kwargs()
+        if self.request.method == "POST":
+            sent = kwargs["data"].copy()
+            sent["scope"] = " ".join(self.request.POST.getlist("granted"))
+            kwargs["data"] = sent
+        return kwargs
+
+    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:
+        """Every answer to the client passes here, also errors."""
+        if SENDS_ISS:
+            joint = "&" if "?" in redirect_to else "?"
+            redirect_to += joint + urlencode({"iss": issuer(self.request)})
+        response: HttpResponse = super().redirect(redirect_to, application)
+        return response
+
+
+def issuer(request: HttpRequest) -> str:
+    """This server's issuer identifier."""
+    return f"http://{request.get_host()}"
+
+
+def metadata(request: HttpRequest) -> HttpResponse:
+    """RFC 8414."""
+    base = issuer(request)
+    return JsonResponse(
+        {
+            "issuer": base,
+            "authorization_endpoint": f"{base}/o/authorize/",
+            "token_endpoint": f"{base}/o/token/",
+            "revocation_endpoint": f"{base}/o/revoke_token/",
+            "authorization_response_iss_parameter_supported": SENDS_ISS,
+            "code_challenge_methods_supported": ["S256"],
+        }
+    )
+
+
+def _token(request: HttpRequest) -> AccessToken | None:
+    _, _, shown = request.headers.get("Authorization", "").partition(" ")
+    token: AccessToken | None = AccessToken.objects.filter(token=shown).select_related("user").first()
+    return token if token and not token.is_expired() else None
+
+
+@csrf_exempt
+def me(request: HttpRequest) -> HttpResponse:
+    """Whose token it is."""
+    token = _token(request)
+    if token is None:
+        return JsonResponse({"error": "invalid_token"}, status=401)
+    return JsonResponse({"sub": str(token.user.pk), "email": token.user.email, "name": token.user.username})
+
+
+@csrf_exempt
+def files(request: HttpRequest) -> HttpResponse:
+    """An API that needs the scope files.read."""
+    token = _token(request)
+    if token is None:
+        return JsonResponse({"error": "invalid_token"}, status=401)
+    if "files.read" not in token.scope.split():
+        return JsonResponse({"error": "insufficient_scope"}, status=403)
+    return JsonResponse([{"name": "walnuts.txt", "owner": token.user.email}], safe=False)
