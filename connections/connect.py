@@ -14,6 +14,7 @@ from providers import http, oauth
 from providers.http import ProviderUnavailable
 from providers.models import Provider
 from providers.oauth import Account, Client, Grant
+from providers.sealed import SealBroken
 from providers.verify import Verdict
 
 log = structlog.get_logger(__name__)
@@ -161,7 +162,12 @@ def _revoke(connection: Connection) -> str:
         return "unsupported"
     if spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
         return "shared"
-    return give_back(connection.provider, connection.held(), connection.inputs)
+    try:
+        held = connection.held()
+    except SealBroken:
+        # The key of its seal is lost, and the user must be able to get rid of it all the same.
+        return "failed"
+    return give_back(connection.provider, held, connection.inputs)
 
 
 def give_back(provider: Provider, held: dict[str, Any], inputs: dict[str, str]) -> str:

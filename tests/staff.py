@@ -8,7 +8,7 @@ from django.test import Client
 
 
 @pytest.fixture
-def admin(user: Any) -> User:
+def administrator(user: Any) -> User:
     """Ada, who is an administrator here."""
     user.is_staff = user.is_superuser = True
     user.save()
@@ -16,6 +16,6 @@ def admin(user: Any) -> User:
 
 
 @pytest.fixture
-def staff(admin: User, browser: Client) -> Client:
+def staff(administrator: User, browser: Client) -> Client:
     """A browser in which she is signed in."""
     return browser

@@ -1,122 +1,158 @@
-"""The admin: what staff sees and may do, and what nobody does."""
+"""The admin as a whole: who gets in, that every page opens, and that none of them shows a secret."""
 
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection as database
+from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from apikeys.ledger import Caller, record
 from apikeys.models import ApiKey, AuditEvent
-from connections.models import Connection
+from connections import sessions
+from connections.models import Connection, OAuthSession
 from providers.models import Provider
-from tests.provider_http import ProviderHttp
+from tests.staff import administrator as administrator
+from tests.staff import staff as staff
+
+MARK = "TOPSECRET"
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def address(page: str, model: type[Model], *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
 @pytest.fixture
-def staff(user: Any, browser: Client) -> Client:
-    """A browser in which an admin is signed in."""
-    user.is_staff = user.is_superuser = True
-    user.save()
-    return browser
+def secrets(staff: Client, user: User, agent: Any, connect: Any, configured: Any) -> list[str]:
+    """A row of every model, with everything that no page may show."""
+    configured("google", client_secret=f"{MARK}-client")
+    connect("google", access_token=f"{MARK}-access", refresh_token=f"{MARK}-refresh", extra={"user": f"{MARK}-extra"})
+    connect("twilio", fields={"authToken": f"{MARK}-token"})
+    session = sessions.start(Caller(user=user), provider="google")
+    state, nonce, verifier = session.start()
+    session.refresh_from_db()
+    session.hold(f'{{"grant": "{MARK}-grant", "id": "1", "label": "x"}}')
+    for kind in ("totp", "recovery_codes"):
+        Authenticator.objects.create(user=user, type=kind, data={"secret": f"{MARK}-{kind}", "seed": f"{MARK}-{kind}"})
+    record(Caller(user=user, key=agent.row), "token.fetch", provider="google")
+    held = [agent.row.digest, session.state_digest, session.nonce_digest, user.password[-20:]]
+    return [MARK, state, nonce, verifier, agent.key, *(text for text in held if text)]
 
 
-def lists() -> list[str]:
-    """The change list of every registered model."""
-    return [f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in admin.site._registry]
+def test_nothing_else_is_registered():
+    expected = {ApiKey, AuditEvent, Provider, Connection, OAuthSession, User, EmailAddress, Authenticator}
+    assert set(MODELS) == expected
 
 
-@pytest.mark.parametrize("name", lists())
-def test_every_list_opens(staff: Client, agent: Any, connect: Any, name: str):
-    connect("google")
-    agent.post("/tokens/fetch", {"provider": "google"})
-    assert staff.get(reverse(name)).status_code == 200
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_every_page_opens_and_shows_no_secret(staff: Client, secrets: list[str], model: type[Model]):
+    pages = [address("changelist", model)]
+    for row in model._default_manager.all()[:30]:
+        pages += [address("change", model, row.pk), address("history", model, row.pk)]
+    assert len(pages) > 1
+    for path in pages:
+        page = staff.get(path)
+        assert page.status_code == 200, path
+        assert not [secret for secret in secrets if secret in page.content.decode()], path
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_every_list_can_be_searched_and_filtered(staff: Client, secrets: list[str], model: type[Model]):
+    path = address("changelist", model)
+    assert staff.get(path, {"q": "google"}).status_code == 200
+    for chosen in admin.site._registry[model].list_filter:
+        if isinstance(chosen, type) and issubclass(chosen, admin.SimpleListFilter):
+            shown = staff.get(path).context["cl"].filter_specs
+            offered = next(one for one in shown if type(one) is chosen).lookup_choices
+            for value, _ in [*offered, ("nonsense", "")]:
+                assert staff.get(path, {str(chosen.parameter_name): value}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+    staff: Client, user: User, connect: Any, model: type[Model]
+):
+    def fill(number: int) -> None:
+        for _ in range(number):
+            connection = connect("google")
+            key, _text = ApiKey.objects.issue(user=user, name="agent")
+            OAuthSession.objects.create(user=user, key=key, provider=connection.provider, expires_at=timezone.now())
+            record(Caller(user=user, key=key), "token.fetch", provider="google")
+            person = User.objects.create(username=str(key.pk), email=f"{key.pk}@example.com")
+            EmailAddress.objects.create(user=person, email=person.email)
+            Authenticator.objects.create(user=person, type="totp", data={})
+
+    def count() -> int:
+        with CaptureQueriesContext(
+            database,
+        ) as queries:
+            assert staff.get(address("changelist", model)).status_code == 200
+        return len(queries)
+
+    fill(2)
+    staff.get(address("changelist", model))
+    few = count()
+    fill(8)
+    assert count() == few
 
 
 def test_the_way_in_is_the_dashboards_login():
-    answer = Client().get("/admin/", follow=True)
-    assert "/accounts/login/" in answer.redirect_chain[-1][0]
+    for path in ("/admin/", "/admin/login/", "/admin/apikeys/apikey/"):
+        answer = Client().get(path, follow=True)
+        assert answer.redirect_chain[-1][0].startswith("/accounts/login/"), path
 
 
-def test_people_without_staff_rights_get_nothing(browser: Client):
-    assert browser.get("/admin/connections/connection/").status_code in (302, 403)
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_people_who_are_no_administrators_get_nothing(browser: Client, connect: Any, model: type[Model]):
+    connect("google")
+    for path in ("/admin/", address("changelist", model)):
+        answer = browser.get(path)
+        assert answer.status_code in (302, 403)
+        assert b"google" not in answer.content
 
 
-def save_provider(staff: Client, code: str, **form: str) -> Any:
-    sent = {"enabled": "on", "client_id": "", "extra_scopes": "[]", "specification": "", **form}
-    return staff.post(f"/admin/providers/provider/{code}/change/", sent)
-
-
-def test_the_client_secret_goes_in_and_never_comes_out(staff: Client):
-    save_provider(staff, "google", client_id="the-client", new_secret="the-secret")
-    assert Provider.objects.get(code="google").client_secret == "the-secret"
-    page = staff.get("/admin/providers/provider/google/change/").content.decode()
-    assert "the-client" in page
-    assert "the-secret" not in page
-    assert "/oauth/callback/google" in page
-    save_provider(staff, "google", client_id="the-client")
-    assert Provider.objects.get(code="google").client_secret == "the-secret", "an empty field keeps it"
-    save_provider(staff, "google", client_id="the-client", forget_secret="on")
-    assert Provider.objects.get(code="google").client_secret == ""
-
-
-OWN = '{"code": "walnut", "name": "Walnut", "auth": "api_key", "fields": [{"name": "apiKey", "label": "Key"}]}'
-
-
-def test_a_provider_of_ones_own_is_checked_and_can_be_fetched(staff: Client, agent: Any):
-    form = {"code": "walnut", "enabled": "on", "extra_scopes": "[]"}
-    wrong = staff.post("/admin/providers/provider/add/", {**form, "specification": OWN.replace("label", "lable")})
-    assert "fields.0.label" in wrong.content.decode()
-    assert not Provider.objects.filter(code="walnut").exists()
-    staff.post("/admin/providers/provider/add/", {**form, "specification": OWN})
-    assert agent.get("/ai/context/walnut").json()["data"]["name"] == "Walnut"
-
-
-def test_a_catalogue_provider_cannot_be_deleted(staff: Client):
-    assert staff.post("/admin/providers/provider/google/delete/", {"post": "yes"}).status_code == 403
-
-
-def test_deleting_a_connection_revokes_its_grant(
-    staff: Client, connect: Any, configured: Any, provider_http: ProviderHttp
-):
-    configured("google")
-    row = connect("google")
-    provider_http.reply("POST", "https://oauth2.googleapis.com/revoke")
-    page = staff.post(f"/admin/connections/connection/{row.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "the provider has ended the grant" in page.content.decode()
-    assert not Connection.objects.exists()
-    assert AuditEvent.objects.get(action="connection.disconnect").detail == "revocation: revoked"
-
-
-def test_deleting_many_revokes_each(staff: Client, connect: Any, configured: Any, provider_http: ProviderHttp):
-    configured("google")
-    rows = [connect("google"), connect("google")]
-    provider_http.reply("POST", "https://oauth2.googleapis.com/revoke")
-    form = {"action": "delete_selected", "_selected_action": [str(row.pk) for row in rows], "post": "yes"}
-    staff.post("/admin/connections/connection/", form)
-    assert len(provider_http.requests) == 2
-    assert not Connection.objects.exists()
-
-
-def test_nobody_makes_a_key_for_somebody_else(staff: Client, agent: Any):
-    assert staff.get("/admin/apikeys/apikey/add/").status_code == 403
-    page = staff.get(f"/admin/apikeys/apikey/{agent.row.pk}/change/").content.decode()
-    assert agent.row.digest not in page
-    staff.post("/admin/apikeys/apikey/", {"action": "revoke", "_selected_action": [agent.row.pk]})
-    assert ApiKey.objects.get(pk=agent.row.pk).state == "revoked"
-
-
-def test_the_ledger_cannot_be_changed(staff: Client, agent: Any):
+def test_overview_counts_what_there_is(staff: Client, connect: Any, configured: Any, agent: Any):
+    configured("slack").client_was_refused("invalid_client")
+    connect("google")
+    connect("google", status="needs_reauth", status_reason="the grant was taken back")
+    connect("google", failures=3)
     agent.post("/tokens/fetch", {"provider": "google"})
-    event = AuditEvent.objects.get()
-    assert staff.get("/admin/apikeys/auditevent/add/").status_code == 403
-    assert staff.post(f"/admin/apikeys/auditevent/{event.pk}/change/", {"outcome": "ok"}).status_code == 403
-    assert staff.post(f"/admin/apikeys/auditevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
+    agent.post("/tokens/fetch", {"provider": "nonesuch"})
+    page = staff.get("/admin/")
+    figures = {one.title: (one.number, one.remark) for one in page.context["figures"]}
+    assert figures["Connections"] == ("3", "1 need their user, 1 fail to refresh")
+    assert figures["Fetches in 24 hours"] == ("2", "1 refused")
+    assert figures["Active API keys"] == ("1", "0 used in 24 hours")
+    assert "the grant was taken back" in page.content.decode()
+    assert "invalid_client" in page.content.decode()
 
 
-def test_whom_the_operator_adds_can_sign_in(staff: Client):
-    form = {"username": "bob@example.com", "email": "bob@example.com"}
-    staff.post("/admin/auth/user/add/", {**form, "password1": "walnuts-and-7", "password2": "walnuts-and-7"})
-    bob = Client()
-    bob.post("/accounts/login/", {"login": "bob@example.com", "password": "walnuts-and-7"})
-    assert bob.get("/app/").status_code == 200
+def test_overview_takes_as_many_queries_for_many_rows_as_for_few(staff: Client, user: User, connect: Any):
+    def count() -> int:
+        with CaptureQueriesContext(database) as queries:
+            staff.get("/admin/")
+        return len(queries)
+
+    connect("google", status="needs_reauth")
+    count()
+    few = count()
+    for number in range(20):
+        connect("google", status="needs_reauth")
+        record(Caller(user=user), "token.fetch", provider="google", purpose=str(number))
+    assert count() == few
+
+
+def test_overview_says_when_it_counted_only_the_newest(staff: Client, user: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("connections.overview.LOOKED_AT", 5)
+    for _ in range(9):
+        record(Caller(user=user), "token.fetch", provider="google")
+    figure = staff.get("/admin/").context["figures"][1]
+    assert (figure.number, figure.remark) == ("over 5", "0 refused, of the newest 5 events")

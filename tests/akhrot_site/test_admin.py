@@ -10,7 +10,7 @@ from django.test import Client
 from apikeys.models import ApiKey, AuditEvent
 from connections.models import Connection
 from tests.provider_http import ProviderHttp
-from tests.staff import admin as admin
+from tests.staff import administrator as administrator
 from tests.staff import staff as staff
 
 PASSWORD = "walnuts-and-7"
@@ -51,13 +51,13 @@ def test_an_administrator_is_made_and_unmade_by_one_switch(staff: Client, other_
         assert (other_user.is_staff, other_user.is_superuser) == (is_one, is_one)
 
 
-def test_nobody_locks_himself_out(staff: Client, admin: User):
-    staff.post(f"/admin/auth/user/{admin.pk}/change/", {})
-    assert staff.post(f"/admin/auth/user/{admin.pk}/delete/", {"post": "yes"}).status_code == 403
-    chosen = {"action": "delete_selected", "_selected_action": [admin.pk], "post": "yes"}
+def test_nobody_locks_himself_out(staff: Client, administrator: User):
+    staff.post(f"/admin/auth/user/{administrator.pk}/change/", {})
+    assert staff.post(f"/admin/auth/user/{administrator.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [administrator.pk], "post": "yes"}
     staff.post("/admin/auth/user/", chosen)
-    admin.refresh_from_db()
-    assert (admin.is_active, admin.is_staff, admin.is_superuser) == (True, True, True)
+    administrator.refresh_from_db()
+    assert (administrator.is_active, administrator.is_staff, administrator.is_superuser) == (True, True, True)
 
 
 def test_deleting_somebody_ends_his_grants_and_keeps_the_ledger(

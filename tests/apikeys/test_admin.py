@@ -11,7 +11,7 @@ from django.utils import timezone
 from apikeys.admin import first_since
 from apikeys.ledger import Caller, record
 from apikeys.models import ApiKey, AuditEvent
-from tests.staff import admin as admin
+from tests.staff import administrator as administrator
 from tests.staff import staff as staff
 
 
@@ -28,12 +28,12 @@ def test_nobody_makes_or_changes_a_key_for_somebody_else(staff: Client, other_ag
     assert ApiKey.objects.get(pk=other_agent.row.pk).name == "assistant"
 
 
-def test_a_revoked_key_is_refused_and_its_owner_reads_by_whom(staff: Client, admin: User, other_agent: Any):
+def test_a_revoked_key_is_refused_and_its_owner_reads_by_whom(staff: Client, administrator: User, other_agent: Any):
     assert "1 revoked" in revoke(staff, other_agent.row).content.decode()
     assert other_agent.get("/connections").status_code == 401
     events = AuditEvent.objects.filter(action="key.revoke")
-    assert {event.user for event in events} == {admin, other_agent.user}
-    assert admin.email in AuditEvent.objects.of(other_agent.user)[0].detail
+    assert {event.user for event in events} == {administrator, other_agent.user}
+    assert administrator.email in AuditEvent.objects.of(other_agent.user)[0].detail
 
 
 def test_a_key_is_revoked_once(staff: Client, other_agent: Any):

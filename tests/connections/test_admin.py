@@ -10,7 +10,7 @@ from django.utils import timezone
 from apikeys.models import AuditEvent
 from connections.models import Connection, OAuthSession
 from tests.provider_http import ProviderHttp
-from tests.staff import admin as admin
+from tests.staff import administrator as administrator
 from tests.staff import staff as staff
 
 REVOKE = "https://oauth2.googleapis.com/revoke"
@@ -57,17 +57,17 @@ def test_a_key_cannot_be_given_back(staff: Client, connect: Any):
 
 
 def test_its_user_reads_who_disconnected_it(
-    staff: Client, admin: User, theirs: Connection, other_user: User, provider_http: ProviderHttp
+    staff: Client, administrator: User, theirs: Connection, other_user: User, provider_http: ProviderHttp
 ):
     provider_http.reply("POST", REVOKE)
     delete(staff, theirs)
     told = AuditEvent.objects.of(other_user).get()
     assert (told.action, told.account, told.connection_id) == ("connection.disconnect", theirs.account, theirs.pk)
-    assert admin.email in told.detail
+    assert administrator.email in told.detail
 
 
 def test_deleting_many_revokes_each(
-    staff: Client, theirs: Connection, connect: Any, provider_http: ProviderHttp, admin: User
+    staff: Client, theirs: Connection, connect: Any, provider_http: ProviderHttp, administrator: User
 ):
     rows = [theirs, connect("google"), connect("twilio")]
     provider_http.reply("POST", REVOKE)

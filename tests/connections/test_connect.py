@@ -158,3 +158,12 @@ def test_a_refresh_under_way_does_not_bring_a_disconnected_connection_back(
     provider_http.reply("POST", "https://oauth2.googleapis.com/token", answer=disconnects_meanwhile)
     flights.refresh(row)
     assert not Connection.objects.exists()
+
+
+def test_a_connection_whose_seal_is_broken_can_still_be_ended(user, connect, configured):
+    configured("google")
+    row = connect("google")
+    other = connect("google")
+    Connection.objects.filter(pk=row.pk).update(secrets=Connection.objects.get(pk=other.pk).__dict__["secrets"])
+    assert connecting.disconnect(Caller(user=user), Connection.objects.get(pk=row.pk)) == "failed"
+    assert not Connection.objects.filter(pk=row.pk).exists()

@@ -1,12 +1,15 @@
 """What tests steer and count: requests by endpoint, faults to come, tokens to end or to make."""
 
+import contextlib
 import json
+import select
+import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.contrib.auth.models import User
@@ -16,14 +19,21 @@ from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.models import AccessToken, Application, RefreshToken
 from oauthlib.common import generate_token
 
+Passed = TypeVar("Passed", HttpRequest, HttpResponse)
 ENDPOINTS = {"/o/token/": "token", "/o/revoke_token/": "revoke", "/me": "identity", "/o/authorize/": "authorize"}
 NAMES = ("token", "refresh", "refresh_ok", "refresh_refused", "authorize", "revoke", "identity")
+BREAKABLE = ("token", "revoke", "identity")
+KINDS = ("status", "hang", "garbage", "close", "invalid_grant", "invalid_client", "slow")
 HANG_SECONDS = 60.0
 
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()
 _faults: dict[str, deque[dict[str, Any]]] = {}
 _refreshing = 0
+
+# The toolkit checks a refresh token before it locks the row, and gives a second caller that comes in between the
+# first one's answer. A strict provider refuses it and ends the family, so tokens are issued one at a time.
+_issuing = threading.Lock()
 
 
 class Faults:
@@ -44,15 +54,26 @@ class Faults:
             _leave(refreshes)
 
     def answer(self, request: HttpRequest, fault: dict[str, Any] | None, refreshes: bool) -> HttpResponse:
-        if fault and not fault.get("after_issue") and fault["kind"] != "slow":
-            return _broken(fault)
-        if fault and fault["kind"] == "slow":
-            time.sleep(fault.get("seconds", 1))
-        response = self.get_response(request)
+        """The real answer, a broken one in its place, or a broken one after the real one was made."""
+        if fault is None:
+            return self.real(request, refreshes)
+        if fault.get("after_issue"):
+            response = self.real(request, refreshes)
+            return _slowly(fault, response) if fault["kind"] == "slow" else _broken(request, fault)
+        if fault["kind"] == "slow":
+            return self.real(_slowly(fault, request), refreshes)
+        return _broken(request, fault)
+
+    def real(self, request: HttpRequest, refreshes: bool) -> HttpResponse:
+        """What the server does by itself; only this counts as a refresh given or refused."""
+        if ENDPOINTS[request.path_info] != "token":
+            return self.get_response(request)
+        with _issuing:
+            response = self.get_response(request)
         if refreshes:
             with _lock:
                 _counts["refresh_ok" if response.status_code == 200 else "refresh_refused"] += 1
-        return _broken(fault) if fault and fault.get("after_issue") else response
+        return response
 
 
 def _enter(endpoint: str, refreshes: bool) -> dict[str, Any] | None:
@@ -73,18 +94,37 @@ def _leave(refreshes: bool) -> None:
         _refreshing -= refreshes
 
 
-def _broken(fault: dict[str, Any]) -> HttpResponse:
+def _slowly(fault: dict[str, Any], what: Passed) -> Passed:
+    time.sleep(fault.get("seconds", 2))
+    return what
+
+
+def _broken(request: HttpRequest, fault: dict[str, Any]) -> HttpResponse:
     kind = fault["kind"]
     if kind == "hang":
-        time.sleep(fault.get("seconds", HANG_SECONDS))
+        _hold(request, fault.get("seconds", HANG_SECONDS))
     if kind in ("hang", "close"):
-        raise ConnectionAbortedError
+        return _dropped(request)
     if kind == "garbage":
         return HttpResponse("<html>not a token</html>")
     if kind in ("invalid_grant", "invalid_client"):
         return JsonResponse({"error": kind}, status=400 if kind == "invalid_grant" else 401)
     headers = {"Retry-After": str(fault["retry_after"])} if fault.get("retry_after") else {}
     return HttpResponse("broken", status=fault.get("status", 503), headers=headers)
+
+
+def _hold(request: HttpRequest, seconds: float) -> None:
+    """Say nothing until the time is up or the caller hangs up, so that a caller who left counts as one no longer."""
+    _ = request.body  # What is left unread would look like a caller who hangs up.
+    select.select([request.META["oauth_server.connection"]], [], [], seconds)
+
+
+def _dropped(request: HttpRequest) -> HttpResponse:
+    """End the connection; the answer made here meets a closed socket and goes nowhere."""
+    # The caller may have ended it first.
+    with contextlib.suppress(OSError):
+        request.META["oauth_server.connection"].shutdown(socket.SHUT_RDWR)
+    return HttpResponse()
 
 
 def _sent(request: HttpRequest) -> dict[str, Any]:
@@ -111,6 +151,8 @@ def reset(_: HttpRequest) -> HttpResponse:
 def fault(request: HttpRequest) -> HttpResponse:
     """Break the next `times` requests to `endpoint`."""
     sent = _sent(request)
+    if sent["endpoint"] not in BREAKABLE or sent["kind"] not in KINDS:
+        return JsonResponse({"error": f"breaks {BREAKABLE} by {KINDS}"}, status=400)
     with _lock:
         _faults.setdefault(sent["endpoint"], deque()).extend([sent] * sent.get("times", 1))
     return JsonResponse({})

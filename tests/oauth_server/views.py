@@ -8,7 +8,9 @@ from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.models import AccessToken
 from oauth2_provider.views import AuthorizationView
 
-from tests.oauth_server.settings import SENDS_ISS
+from tests.oauth_server.settings import OAUTH2_PROVIDER, SENDS_ISS
+
+SCOPES: dict[str, str] = OAUTH2_PROVIDER["SCOPES"]  # type: ignore[assignment]
 
 
 class Consent(AuthorizationView):
@@ -17,11 +19,16 @@ class Consent(AuthorizationView):
     template_name = "consent.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """What the user ticked is what is granted."""
+        """What the user ticked of what was asked is what is granted; with nothing ticked, nothing is allowed."""
         kwargs: dict[str, Any] = super().get_form_kwargs()
         if self.request.method == "POST":
             sent = kwargs["data"].copy()
-            sent["scope"] = " ".join(self.request.POST.getlist("granted"))
+            asked = self.request.GET.get("scope", sent.get("scope", "")).split()
+            granted = [scope for scope in asked if scope in self.request.POST.getlist("granted")]
+            if granted:
+                sent["scope"] = " ".join(granted)
+            else:
+                sent.pop("allow", None)
             kwargs["data"] = sent
         return kwargs
 
@@ -48,6 +55,11 @@ def metadata(request: HttpRequest) -> HttpResponse:
             "authorization_endpoint": f"{base}/o/authorize/",
             "token_endpoint": f"{base}/o/token/",
             "revocation_endpoint": f"{base}/o/revoke_token/",
+            "jwks_uri": f"{base}/.well-known/jwks.json",
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "scopes_supported": list(SCOPES),
             "authorization_response_iss_parameter_supported": SENDS_ISS,
             "code_challenge_methods_supported": ["S256"],
         }
@@ -55,9 +67,16 @@ def metadata(request: HttpRequest) -> HttpResponse:
 
 
 def _token(request: HttpRequest) -> AccessToken | None:
-    _, _, shown = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
     token: AccessToken | None = AccessToken.objects.filter(token=shown).select_related("user").first()
     return token if token and not token.is_expired() else None
+
+
+def _refused(error: str, status: int) -> HttpResponse:
+    """RFC 6750, section 3."""
+    return JsonResponse({"error": error}, status=status, headers={"WWW-Authenticate": f'Bearer error="{error}"'})
 
 
 @csrf_exempt
@@ -65,7 +84,7 @@ def me(request: HttpRequest) -> HttpResponse:
     """Whose token it is."""
     token = _token(request)
     if token is None:
-        return JsonResponse({"error": "invalid_token"}, status=401)
+        return _refused("invalid_token", 401)
     return JsonResponse({"sub": str(token.user.pk), "email": token.user.email, "name": token.user.username})
 
 
@@ -74,7 +93,7 @@ def files(request: HttpRequest) -> HttpResponse:
     """An API that needs the scope files.read."""
     token = _token(request)
     if token is None:
-        return JsonResponse({"error": "invalid_token"}, status=401)
+        return _refused("invalid_token", 401)
     if "files.read" not in token.scope.split():
-        return JsonResponse({"error": "insufficient_scope"}, status=403)
+        return _refused("insufficient_scope", 403)
     return JsonResponse([{"name": "walnuts.txt", "owner": token.user.email}], safe=False)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections.models import OAuthSession
 from providers.models import Provider
-from tests.staff import admin as admin
+from tests.staff import administrator as administrator
 from tests.staff import staff as staff
 
 LIST = "/admin/providers/provider/"
@@ -151,9 +151,9 @@ def test_a_provider_of_ones_own_goes_when_nobody_has_it(staff: Client, connect: 
     assert not Provider.objects.filter(code="walnut").exists()
 
 
-def test_old_links_of_a_provider_are_told_as_what_they_are(staff: Client, admin: User):
+def test_old_links_of_a_provider_are_told_as_what_they_are(staff: Client, administrator: User):
     add(staff, OWN)
-    OAuthSession.objects.create(user=admin, provider_id="walnut", expires_at=timezone.now())
+    OAuthSession.objects.create(user=administrator, provider_id="walnut", expires_at=timezone.now())
     assert "1 connect links" in staff.post(f"{LIST}walnut/delete/", {"post": "yes"}).content.decode()
     assert Provider.objects.filter(code="walnut").exists()
 
