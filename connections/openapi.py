@@ -133,12 +133,22 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """
     # Addresses answer with a trailing slash as well; the contract's are without.
     result["paths"] = {path.rstrip("/"): item for path, item in result["paths"].items()}
+    for item in result["paths"].values():
+        for described in item.values():
+            for parameter in described.get("parameters", []):
+                parameter["schema"] = _with_blank(parameter["schema"])
     schemas = result["components"]["schemas"]
     for name in ("FetchBodyRequest", "SessionBodyRequest"):
         if name in schemas:
             schemas[name]["additionalProperties"] = False
     _limit_return_url(schemas.get("SessionBodyRequest", {}).get("properties", {}))
     return result
+
+
+def _with_blank(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without the "or empty" beside a pattern which allows the empty text itself: `oneOf` would forbid it."""
+    first, *others = schema.get("oneOf", [schema])
+    return {**{name: value for name, value in schema.items() if name != "oneOf"}, **first} if others else schema
 
 
 def _limit_return_url(properties: dict[str, Any]) -> None:

@@ -50,7 +50,11 @@ class Site:
         with self.said.open("ab") as log:
             command = [sys.executable, "manage.py", "up"]
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except TimeoutError:
+            self.stop()
+            raise
         return self
 
     def wait_until_ready(self) -> None:

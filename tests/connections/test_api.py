@@ -200,5 +200,6 @@ def test_lists_have_pages(agent: Any, connect: Any):
 
 
 def test_the_catalogue_is_searched(agent: Any):
+    assert len(agent.get("/providers?search=").json()["data"]["providers"]) == 21
     found = agent.get("/providers?search=payments").json()["data"]["providers"]
     assert [provider["code"] for provider in found] == ["stripe"]
