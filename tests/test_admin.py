@@ -104,6 +104,18 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
     assert count() == few
 
 
+def test_a_client_secret_whose_seal_is_broken_is_replaced_on_its_page(staff: Client, configured: Any):
+    configured("google")
+    foreign = configured("slack").__dict__["client_secret"]
+    Provider.objects.filter(code="google").update(client_secret=foreign)
+    page = address("change", Provider, "google")
+    assert staff.get(address("changelist", Provider)).status_code == 200
+    assert "Set. It is never shown" in staff.get(page).content.decode()
+    form = {"enabled": "on", "client_id": "the-client", "extra_scopes": "", "specification": ""}
+    staff.post(page, {**form, "new_secret": "another"})
+    assert Provider.objects.get(code="google").client_secret == "another"
+
+
 def test_the_way_in_is_the_dashboards_login():
     for path in ("/admin/", "/admin/login/", "/admin/apikeys/apikey/"):
         answer = Client().get(path, follow=True)
