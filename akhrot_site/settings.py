@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from kombu import Queue
 
 from akhrot_site import environment, logs
 from akhrot_site.environment import read
@@ -176,10 +177,15 @@ SQLITE_OPTIONS = {
 # Prepared statements need parameters bound by the server. A pooler such as PgBouncer in transaction mode cannot
 # keep them: `?prepare_threshold=None&server_side_binding=False` at the end of DATABASE_URL turns them off.
 POSTGRES_OPTIONS = {
-    "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+    "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
     "prepare_threshold": 5,
     "server_side_binding": True,
     "connect_timeout": 5,
+    # A server that vanishes without a word (a cable, a machine) is noticed in half a minute and not in two hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
 }
 
 
@@ -198,7 +204,11 @@ def database(value: str) -> dict[str, Any]:
             "TEST": {"NAME": str(Path(AKHROT_DATA_DIR if name == ":memory:" else name).parent / "test.sqlite3")},
         }
     if engine.endswith("postgresql"):
-        return config | {"OPTIONS": POSTGRES_OPTIONS | options, "CONN_MAX_AGE": 0}
+        return config | {
+            "ENGINE": "akhrot_site.postgresql",
+            "OPTIONS": POSTGRES_OPTIONS | options,
+            "CONN_MAX_AGE": 0,
+        }
     raise ValueError("must begin with sqlite:/// or postgres://.")
 
 
@@ -226,24 +236,29 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = TIME_ZONE
+# What somebody waits for does not stand in line behind a sweep.
+CELERY_TASK_DEFAULT_QUEUE = "background"
+CELERY_TASK_ROUTES = {"connections.refresh": {"queue": "interactive"}}
+CELERY_TASK_QUEUES = (Queue("interactive"), Queue("background"))
 CELERY_BEAT_SCHEDULE_FILENAME = str(AKHROT_DATA_DIR / "beat-schedule")
 if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "socket_connect_timeout": 1,
         "socket_timeout": 1,
         "max_retries": 1,
+        "queue_order_strategy": "priority",
         "interval_start": 0,
         "interval_step": 0.1,
         "interval_max": 0.1,
     }
 else:
-    QUEUE = AKHROT_DATA_DIR / "queue"
-    for folder in (QUEUE, QUEUE / "messages", QUEUE / "control"):
+    QUEUE_DIR = AKHROT_DATA_DIR / "queue"
+    for folder in (QUEUE_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control"):
         folder.mkdir(mode=0o700, exist_ok=True)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(QUEUE / "messages"),
-        "data_folder_out": str(QUEUE / "messages"),
-        "control_folder": str(QUEUE / "control"),
+        "data_folder_in": str(QUEUE_DIR / "messages"),
+        "data_folder_out": str(QUEUE_DIR / "messages"),
+        "control_folder": str(QUEUE_DIR / "control"),
         "polling_interval": 0.2,
     }
 

@@ -99,7 +99,7 @@ def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str])
             account = oauth.identity(spec, grant, session.inputs)
     except (GrantRevoked, ProviderUnavailable) as error:
         if isinstance(error, oauth.ClientRefused):
-            session.provider.client_was_refused(error.reason)
+            connect.client_was_refused(session.provider, error.reason)
         _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
         raise Refused(f"{session.provider} did not complete it: {error.reason}.", session) from None
     session.provider.client_was_accepted()

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from apikeys.ledger import Caller, record
-from connections.models import Connection, new_token_id
+from connections.models import Connection, Notice, new_token_id
 from providers import http, oauth
 from providers.http import ProviderUnavailable
 from providers.models import Provider
@@ -23,6 +23,14 @@ log = structlog.get_logger(__name__)
 def client_of(provider: Provider) -> Client:
     """The operator's OAuth client of a provider."""
     return Client(id=provider.client_id, secret=provider.client_secret)
+
+
+@transaction.atomic
+def client_was_refused(provider: Provider, reason: str) -> None:
+    """Note that the provider refuses the operator's OAuth client, and tell him once for each time it begins."""
+    if provider.client_was_refused(reason) and provider.client_refused_at:
+        cause = f"{provider.code}.{provider.client_refused_at:%Y%m%dT%H%M%S}"
+        Notice.objects.tell(Notice.Kind.CLIENT_REFUSED, cause, provider=provider.code, reason=reason[:300])
 
 
 def connect_grant(

@@ -9,25 +9,27 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection as db_connection
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
+from connections.history import Refresh as Refresh
+from connections.history import Sweep as Sweep
+from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
-from connections.refreshable import Refreshable
+from connections.refreshable import Refreshable, RefreshableQuerySet
 from providers.models import Provider
 from providers.oauth import Grant
 from providers.sealed import SealedTextField
 from providers.spec import ProviderSpec
 
-CLAIM = dt.timedelta(minutes=2)
 VERIFY_AGAIN = dt.timedelta(minutes=5)
 LONGEST_MARGIN = dt.timedelta(minutes=5)
+# A row that becomes due right after a sweep is found by the next one.
+SWEEP_EVERY = dt.timedelta(seconds=5)
 
 
-class ConnectionQuerySet(models.QuerySet["Connection"]):
+class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
     def of(self, user: User) -> "ConnectionQuerySet":
         """The connections of `user` with their providers, the default of each first, then by age."""
         rows = self.filter(user=user).select_related("provider").defer("provider__client_secret")
@@ -45,27 +47,12 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         except ValueError:
             return self.filter(Q(account__iexact=account) | Q(account_id=account))
 
-    def claim(self, limit: int) -> list[uuid.UUID]:
-        """Take up to `limit` due rows so that no other sweep finds them for two minutes; their ids."""
-        with transaction.atomic(using=self.db):
-            rows = self.due().order_by("refresh_at")
-            if db_connection.features.has_select_for_update_skip_locked:
-                rows = rows.select_for_update(skip_locked=True)
-            ids = list(rows.values_list("pk", flat=True)[:limit])
-            self.filter(pk__in=ids).update(claimed_until=Now() + CLAIM)
-        return ids
-
     def siblings(self, connection: "Connection") -> "ConnectionQuerySet":
         """Other connections, of whichever user, that live from the same grant at the provider."""
         if not connection.account_id:
             return self.none()
         same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id)
         return same.exclude(pk=connection.pk)
-
-    def due(self) -> "ConnectionQuerySet":
-        """The active grants whose next refresh is due and which no sweep has claimed."""
-        free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
-        return self.filter(free, status=Connection.Status.ACTIVE, refresh_at__lte=Now())
 
 
 class Connection(Refreshable):
@@ -98,6 +85,9 @@ class Connection(Refreshable):
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
     refreshable = models.BooleanField(default=False)
+    ends_at = models.DateTimeField(null=True, help_text="When only its user can renew it, where that is known")
+    ends_since = models.DateTimeField(null=True)
+    reminded_days = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[ConnectionQuerySet] = ConnectionQuerySet.as_manager()  # type: ignore[assignment]
@@ -124,6 +114,7 @@ class Connection(Refreshable):
                 condition=Q(status="active", refresh_at__isnull=False),
                 name="due_refreshes",
             ),
+            models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="known_ends"),
             models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="due_verifications"),
             models.Index(fields=["provider", "account_id"], name="same_grant"),
             models.Index(fields=["user", "provider", "-is_default", "created_at"], name="fetch_order"),
@@ -206,6 +197,7 @@ class Connection(Refreshable):
         kept = self.held() if self.secrets else {}
         refresh_token = grant.refresh_token or kept.get("refresh_token", "")
         held = {
+            **kept,
             "access_token": grant.access_token,
             "refresh_token": refresh_token,
             "extra": {**kept.get("extra", {}), **grant.extra},
@@ -238,6 +230,11 @@ class Connection(Refreshable):
         columns = self.credential_columns(grant)
         return bool(self._fenced().update(generation=F("generation") + 1, **columns))
 
+    def holds(self, grant: Grant) -> bool:
+        """Whether the row, read again, has the credential of `grant`: a commit may succeed and its answer be lost."""
+        row = type(self).objects.filter(pk=self.pk).first()
+        return row is not None and row.held().get("access_token") == grant.access_token
+
     def judge(self, outcome: str) -> None:
         """Note what checking a pasted credential gave: works, restricted, unreachable (tried again later), unknown."""
         verdicts = {"works": self.Verification.VERIFIED, "restricted": self.Verification.RESTRICTED}
@@ -267,14 +264,17 @@ def new_token_id() -> str:
 def _refresh_at(grant: Grant, spec: ProviderSpec) -> dt.datetime | None:
     """When the sweep should refresh: before the margin, by up to a fifth of it so that no two rows meet by rule.
 
-    A refresh token that lapses when unused is used in its last tenth at the latest.
+    A sweep may come five seconds late, which matters to tokens that live for half a minute: they are due earlier by
+    as much, but not before half their life. A refresh token that lapses when unused is used in its last fifth.
     """
     now, moments = timezone.now(), []
     if grant.expires_at is not None:
-        margin = min(LONGEST_MARGIN, (grant.expires_at - now) / 10)
+        lifetime = grant.expires_at - now
+        margin = min(LONGEST_MARGIN, lifetime / 10)
         if spec.oauth and spec.oauth.margin is not None:
             margin = dt.timedelta(seconds=spec.oauth.margin)
-        moments.append(grant.expires_at - margin * random.uniform(1.0, 1.2))  # noqa: S311
+        early = min(margin * random.uniform(1.0, 1.2) + SWEEP_EVERY, lifetime / 2)  # noqa: S311
+        moments.append(grant.expires_at - max(early, margin))
     if spec.oauth and spec.oauth.refresh_lifetime is not None:
         moments.append(now + dt.timedelta(seconds=spec.oauth.refresh_lifetime) * random.uniform(0.8, 0.9))  # noqa: S311
     return min(moments, default=None)

@@ -3,18 +3,61 @@
 import datetime as dt
 import random
 import secrets
-from typing import Self
+from dataclasses import dataclass
+from typing import Self, TypeVar
+from uuid import UUID
 
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 LEASE = dt.timedelta(seconds=45)
+CLAIM = dt.timedelta(minutes=2)
 BELL_PAUSE = dt.timedelta(seconds=30)
 REJECTION_PAUSE = dt.timedelta(minutes=1)
 FIRST_BACK_OFF = dt.timedelta(seconds=5)
 LONGEST_BACK_OFF = dt.timedelta(minutes=5)
+
+
+M = TypeVar("M", bound="Refreshable")
+
+
+class RefreshableQuerySet(models.QuerySet[M]):
+    """The rows whose refresh is due, and the claims of sweeps on them."""
+
+    def due(self) -> Self:
+        """The active grants whose next refresh is due and which no sweep has claimed."""
+        free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
+        return self.filter(free, status=Refreshable.Status.ACTIVE, refresh_at__lte=Now())
+
+    def claim(self, limit: int) -> list[UUID]:
+        """Take up to `limit` due rows, the most overdue first, so that no other sweep finds them for two minutes."""
+        with transaction.atomic(using=self.db):
+            rows = self.due().order_by("refresh_at")
+            if connection.features.has_select_for_update_skip_locked:
+                rows = rows.select_for_update(skip_locked=True)
+            ids = list(rows.values_list("pk", flat=True)[:limit])
+            if ids:
+                self.filter(pk__in=ids).update(claimed_until=Now() + CLAIM)
+        return ids
+
+    def unclaim(self, ids: list[UUID]) -> None:
+        """Let the next sweep find them: they could not be handed out."""
+        self.filter(pk__in=ids).update(claimed_until=None)
+
+    def claimed(self) -> int:
+        """How many due rows somebody has claimed and not come back with."""
+        active = self.filter(status=Refreshable.Status.ACTIVE, refresh_at__lte=Now())
+        return active.filter(claimed_until__gte=Now()).count()
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to ask the provider. `interrupted`: who had it before never gave it back, so his process died."""
+
+    holder: str
+    interrupted: bool
 
 
 class Refreshable(models.Model):
@@ -48,21 +91,24 @@ class Refreshable(models.Model):
         """This row, as long as it holds the credential that `self` was read with."""
         return type(self)._default_manager.filter(pk=self.pk, generation=self.generation)
 
-    def take_lease(self) -> str:
-        """Become the one who may ask the provider; the holder's name, or empty when somebody else holds it."""
+    def take_lease(self) -> Lease | None:
+        """Become the one who may ask the provider; None while somebody else is, or when the credential is another."""
         holder = secrets.token_hex(16)
-        free = Q(lease_until=None) | Q(lease_until__lt=Now())
-        return holder if self._fenced().filter(free).update(lease_holder=holder, lease_until=Now() + LEASE) else ""
+        for interrupted, free in ((False, Q(lease_until=None)), (True, Q(lease_until__lt=Now()))):
+            rows = self._fenced().filter(free, status=self.Status.ACTIVE)
+            if rows.update(lease_holder=holder, lease_until=Now() + LEASE):
+                return Lease(holder, interrupted)
+        return None
 
-    def drop_lease(self, holder: str) -> None:
+    def drop_lease(self, lease: Lease) -> None:
         """Give the lease back after a flight that stored nothing."""
-        held = type(self)._default_manager.filter(pk=self.pk, lease_holder=holder)
+        held = type(self)._default_manager.filter(pk=self.pk, lease_holder=lease.holder)
         held.update(lease_holder="", lease_until=None)
 
     def claim_bell(self) -> bool:
         """Whether the caller may ask for a refresh behind: once in 30 s, and never during a back-off."""
         now = timezone.now()
-        if (self.claimed_until and self.claimed_until > now) or (self.retry_at and self.retry_at > now):
+        if (self.claimed_until and self.claimed_until > now) or self.is_backing_off():
             return False
         free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
         rows = self._fenced().filter(free, status=self.Status.ACTIVE)
@@ -77,29 +123,48 @@ class Refreshable(models.Model):
     def give_up(self, reason: str) -> bool:
         """The provider refused this very refresh token: only the user can help. False if the row moved on."""
         return bool(
-            self._fenced().update(
+            self._fenced()
+            .filter(status=self.Status.ACTIVE)
+            .update(
                 status=self.Status.NEEDS_REAUTH,
                 status_reason=reason[:300],
                 last_error=reason[:300],
                 refresh_at=None,
+                claimed_until=None,
                 lease_holder="",
                 lease_until=None,
             )
         )
 
-    def back_off(self, holder: str, reason: str, retry_after: float | None) -> None:
-        """A failure that may pass: exponential back-off with jitter from 5 s to 5 min, `retry_after` (s) obeyed."""
+    def back_off(self, lease: Lease, reason: str, retry_after: float | None) -> bool:
+        """A failure that may pass: exponential back-off with jitter from 5 s to 5 min, `retry_after` (s) obeyed.
+
+        False if the row holds another credential meanwhile, which has no failure to its name.
+        """
         pause = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(self.failures, 20))
         pause = max(pause * random.uniform(0.75, 1.25), dt.timedelta(seconds=retry_after or 0))  # noqa: S311
-        self._fenced().update(
-            failures=F("failures") + 1,
-            retry_at=Now() + pause,
-            refresh_at=Now() + pause,
-            last_error=reason[:300],
-            claimed_until=None,
-        )
-        self.drop_lease(holder)
+        return self._put_off(lease, reason, pause, failures=F("failures") + 1)
 
-    def was_interrupted(self) -> bool:
-        """Whether an earlier flight took the lease and never gave it back: a process died while asking."""
-        return bool(self.lease_holder) and self.lease_until is not None and self.lease_until < timezone.now()
+    def wait_for_host(self, lease: Lease, reason: str, seconds: float) -> bool:
+        """Nobody was asked, because the provider's host is down: look again when the breaker does."""
+        pause = dt.timedelta(seconds=seconds * random.uniform(1.0, 1.5))  # noqa: S311
+        return self._put_off(lease, reason, pause)
+
+    def _put_off(self, lease: Lease, reason: str, pause: dt.timedelta, **columns: object) -> bool:
+        later = {"retry_at": Now() + pause, "refresh_at": Now() + pause, "claimed_until": None}
+        active = self._fenced().filter(status=self.Status.ACTIVE)
+        done = active.update(last_error=reason[:300], **later, **columns)
+        self.drop_lease(lease)
+        return bool(done)
+
+    def is_backing_off(self) -> bool:
+        """Whether the last failure says to wait."""
+        return self.retry_at is not None and self.retry_at > timezone.now()
+
+    def seconds_to_wait(self) -> float | None:
+        """Until the back-off is over; None where there is none."""
+        return max(0.0, (self.retry_at - timezone.now()).total_seconds()) if self.retry_at else None
+
+    def lease_began(self) -> dt.datetime | None:
+        """When the flight that holds the lease set out, as it stood when the row was read."""
+        return self.lease_until - LEASE if self.lease_until else None

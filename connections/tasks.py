@@ -1,15 +1,19 @@
 """Work behind the scenes. The queue is only a bell: what is due stands in the rows; a task may run twice or never."""
 
 import datetime as dt
+from concurrent.futures import wait
 from uuid import UUID
 
 import structlog
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
-from connections import flights
-from connections.models import Connection, OAuthSession
+from connections import flights, keeping, spool
+from connections.asking import tell_lost
+from connections.databases import give_back
+from connections.models import Connection, OAuthSession, Refresh, Sweep
 from providers import verify
 
 log = structlog.get_logger(__name__)
@@ -18,6 +22,7 @@ SWEEP_BATCH = 50
 SWEEP_BATCHES = 20
 VERIFY_BATCH = 50
 SESSIONS_KEPT = dt.timedelta(days=7)
+REFRESHES_KEPT = dt.timedelta(days=30)
 FLIGHT_PATIENCE = 45.0
 
 
@@ -37,55 +42,73 @@ def refresh(connection_id: str) -> None:
 
 @shared_task(name="connections.refresh_many")
 def refresh_many(connection_ids: list[str]) -> None:
-    """Refresh those of a sweep's batch that are still due, side by side."""
+    """Refresh those of a sweep's batch that are still due, side by side, and hand out the next batch if there is one.
+
+    So a backlog is worked off at the pace of the workers and not of the sweep's ticks.
+    """
     _refresh_all(connection_ids)
+    _hand_out(SWEEP_BATCH)
 
 
 def _refresh_all(connection_ids: list[str]) -> None:
     rows = Connection.objects.filter(pk__in=[UUID(pk) for pk in connection_ids], refreshable=True)
-    ready = [row for row in rows.select_related("provider") if _is_due(row)]
-    flights.give_back_database()
-    for flight in [flights.launch(row) for row in ready]:
-        flight.result(timeout=FLIGHT_PATIENCE)
+    ready = [row for row in rows.select_related("provider", "user") if _is_due(row)]
+    give_back()
+    wait([flights.launch(row) for row in ready], timeout=FLIGHT_PATIENCE)
 
 
 def _is_due(row: Connection) -> bool:
-    backing_off = row.retry_at is not None and row.retry_at > timezone.now()
+    """Also for a provider that is switched off: its grants shall be alive when it is switched on again."""
     due = row.is_ageing() or (row.refresh_at is not None and row.refresh_at <= timezone.now())
-    return due and not backing_off and row.status == Connection.Status.ACTIVE and row.provider.enabled
+    return due and not row.is_backing_off() and row.status == Connection.Status.ACTIVE
 
 
 @shared_task(name="connections.sweep")
 def sweep() -> int:
-    """Claim what is due and hand it out in batches; answers how many connections."""
-    claimed = 0
-    for _ in range(SWEEP_BATCHES):
-        ids = Connection.objects.claim(SWEEP_BATCH)
-        if ids:
-            refresh_many.apply_async(([str(pk) for pk in ids],), retry=False)
-        claimed += len(ids)
-        if len(ids) < SWEEP_BATCH:
-            break
-    return claimed
+    """Claim what is due and hand it out, as much as may be outstanding at once; answers how many connections."""
+    keeping.replay()
+    outstanding = Connection.objects.claimed()
+    handed_out = _hand_out(SWEEP_BATCH * SWEEP_BATCHES - outstanding)
+    Sweep.objects.update_or_create(pk=1, defaults={"at": timezone.now(), "handed_out": handed_out})
+    return handed_out
+
+
+def _hand_out(room: int) -> int:
+    """Claim up to `room` due connections and publish them in batches; answers how many."""
+    ids = Connection.objects.claim(room) if room > 0 else []
+    batches = [ids[start : start + SWEEP_BATCH] for start in range(0, len(ids), SWEEP_BATCH)]
+    for number, batch in enumerate(batches):
+        try:
+            refresh_many.apply_async(([str(pk) for pk in batch],), retry=False)
+        except (QueueAway, OSError) as error:
+            log.warning("batch_not_handed_out", error=type(error).__name__)
+            Connection.objects.unclaim([pk for rest in batches[number:] for pk in rest])
+            return number * SWEEP_BATCH
+    return len(ids)
 
 
 @shared_task(name="connections.verify_pending")
 def verify_pending() -> None:
     """Try again the pasted credentials that could not be checked when they were pasted."""
-    due = Connection.objects.filter(verify_at__lte=timezone.now()).select_related("provider")
+    due = Connection.objects.filter(verify_at__lte=timezone.now()).select_related("provider", "user")
     for row in due.order_by("verify_at")[:VERIFY_BATCH]:
         values = row.held().get("fields", {})
-        flights.give_back_database()
+        give_back()
         verdict = verify.verify(row.spec, values)
         row.judge(verdict.outcome)
         if verdict.outcome == "refused":
-            row.give_up(f"the provider refuses it: {verdict.reason}")
+            with transaction.atomic():
+                reason = f"the provider refuses it: {verdict.reason}"
+                if row.give_up(reason):
+                    tell_lost(row, reason)
 
 
 @shared_task(name="connections.tidy")
 def tidy() -> None:
-    """Remove what is over: sessions of last week, and grants that waited for a decision in vain."""
+    """Remove what is over: sessions of last week, refreshes of last month, and grants that waited in vain."""
     now = timezone.now()
     for session in OAuthSession.objects.filter(status=OAuthSession.Status.CONFIRMING, expires_at__lte=now):
         session.fail("nobody decided in time")
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
+    Refresh.objects.purge(before=now - REFRESHES_KEPT)
+    spool.tidy()

@@ -1,12 +1,14 @@
 """``POST /tokens/fetch``: a working credential, refreshed first where it must be, and its ledger event."""
 
 import datetime as dt
+import time
 from typing import Any
 
 from django.utils import timezone
 
 from apikeys.ledger import Caller, record
 from connections import errors, flights, tasks
+from connections.asking import CLIENT_REFUSED
 from connections.models import Connection
 from connections.sessions import chosen, offered_provider
 from providers import call
@@ -31,10 +33,12 @@ def fetch(
     A fresh token costs one read here, and one insert into the ledger before the answer: no record, no token. Raises
     the errors of the contract; refusals are recorded as well.
     """
+    began = time.monotonic()
     try:
         connection = _find(caller, provider, account)
         part = _service(connection, service)
-        connection = _usable(connection, minimum=dt.timedelta(seconds=min_ttl), rejected=rejected)
+        minimum = dt.timedelta(seconds=min_ttl)
+        connection = _usable(connection, minimum=minimum, rejected=rejected, began=began)
     except errors.ApiError as error:
         record(
             caller,
@@ -87,7 +91,7 @@ def _service(connection: Connection, code: str) -> Service | None:
     return service
 
 
-def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str) -> Connection:
+def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str, began: float) -> Connection:
     """The connection with a token that works: as it is, or after a refresh that the caller waited for."""
     if connection.spec.kind != "oauth2":
         return connection
@@ -95,9 +99,9 @@ def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str) -> 
     short = minimum > dt.timedelta(0) and not connection.has_life_for(minimum)
     young = timezone.now() - connection.issued_at < YOUNG
     if is_rejected:
-        return _replaced(connection)
+        return _replaced(connection, began)
     if connection.is_expired() or (short and not young and _can_refresh(connection)):
-        return _refreshed(connection)
+        return _refreshed(connection, began)
     if connection.is_ageing() and _can_refresh(connection) and connection.claim_bell():
         tasks.ring_for(connection)
     return connection
@@ -107,28 +111,25 @@ def _can_refresh(connection: Connection) -> bool:
     return connection.refreshable and connection.status == Connection.Status.ACTIVE
 
 
-def _replaced(connection: Connection) -> Connection:
+def _replaced(connection: Connection, began: float) -> Connection:
     """Another token than the rejected one, once a minute at most; within that minute the one that is held."""
     if not _can_refresh(connection):
         raise _dead(connection, "the provider refused it and there is nothing to refresh it with")
     if not connection.claim_rejection():
         return connection
-    return _refreshed(connection, works=False)
+    return _refreshed(connection, began, works=False)
 
 
-def _refreshed(connection: Connection, *, works: bool | None = None) -> Connection:
+def _refreshed(connection: Connection, began: float, *, works: bool | None = None) -> Connection:
     """The row after a flight. A token that still works is answered even when the flight failed."""
     if not _can_refresh(connection):
         raise _dead(connection, "there is no refresh token")
     still_works = not connection.is_expired() if works is None else works
-    if connection.retry_at and connection.retry_at > timezone.now():
+    if _must_wait(connection):
         if still_works:
             return connection
         raise _unavailable(connection, _backing_off(connection))
-    try:
-        landing = flights.refresh(connection)
-    except ProviderUnavailable as busy:
-        landing = flights.Landing(error=busy.reason, retry_after=busy.retry_after)
+    landing = _landing(connection, began)
     row = Connection.objects.select_related("provider").filter(pk=connection.pk).first()
     if row is None:
         raise errors.IntegrationNotFound(connection.provider_id)
@@ -141,11 +142,25 @@ def _refreshed(connection: Connection, *, works: bool | None = None) -> Connecti
     raise _unavailable(row, landing)
 
 
+def _landing(connection: Connection, began: float) -> flights.Landing:
+    """How the flight ended, as far as this caller waits: ten seconds after his call `began` he has an answer."""
+    patience = max(0.0, flights.CALLER_PATIENCE - (time.monotonic() - began))
+    try:
+        return flights.refresh(connection, patience)
+    except ProviderUnavailable as busy:
+        return flights.Landing(busy.reason, busy.retry_after)
+
+
+def _must_wait(connection: Connection) -> bool:
+    """Whether the last failure says to wait; one about the OAuth client does not, once that is set anew."""
+    corrected = connection.last_error.startswith(CLIENT_REFUSED) and connection.provider.client_refused_at is None
+    return connection.is_backing_off() and not corrected
+
+
 def _backing_off(connection: Connection) -> flights.Landing:
     """The landing of the last flight, as long as its back-off lasts."""
-    wait = (connection.retry_at - timezone.now()).total_seconds() if connection.retry_at else None
     refused = connection.provider.client_refused_at is not None
-    return flights.Landing(error=connection.last_error, retry_after=wait, client_refused=refused)
+    return flights.Landing(connection.last_error, connection.seconds_to_wait(), client_refused=refused)
 
 
 def _dead(connection: Connection, reason: str) -> errors.ApiError:
@@ -154,6 +169,8 @@ def _dead(connection: Connection, reason: str) -> errors.ApiError:
 
 def _unavailable(connection: Connection, landing: flights.Landing) -> errors.ApiError:
     code = connection.provider_id
+    if landing.database_away:
+        return errors.ServiceDown("Akhrot cannot answer for now.", hint="Try again shortly.", retry_after=5)
     if landing.client_refused:
         return errors.ProviderNotConfigured(
             f"{code} refuses the OAuth client of this Akhrot, and the token is expired.",

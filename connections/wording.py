@@ -13,7 +13,6 @@ from providers.spec import ProviderSpec
 
 DEEDS = {
     "token.fetch": "fetched a credential of {provider}",
-    "token.refresh": "The token of {provider} was refreshed",
     "session.create": "asked for a link to connect {provider}",
     "session.start": "You went to {provider} to connect it",
     "session.open": "Another person opened a link of yours for {provider}",
@@ -22,15 +21,13 @@ DEEDS = {
     "session.fail": "Connecting {provider} ended without a connection",
     "session.again": "You began again to connect {provider}",
     "connection.add": "{provider} was connected",
+    "connection.lose": "{provider} refused to renew its token: it needs you",
     "connection.renew": "{provider} was connected again",
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
     "key.revoke": "An API key was revoked",
 }
-REFUSED = {
-    "token.fetch": "was refused a credential of {provider}",
-    "token.refresh": "{provider} refused to refresh its token",
-}
+REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")
 # Those whose detail names what they were done to.
 NAMED = ("key.issue", "key.revoke")

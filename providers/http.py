@@ -29,12 +29,16 @@ _resolvers = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolve")
 
 
 class ProviderUnavailable(Exception):
-    """The provider cannot be asked for now: try later. `retry_after` in seconds, where it said so."""
+    """The provider cannot be asked for now: try later. `retry_after` in seconds, where it said so.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    `is_down`: it did not answer, or with an error of its own server, so that asking again at once would be no use.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, *, is_down: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.is_down = is_down
 
 
 class AddressRefused(ProviderUnavailable):
@@ -218,9 +222,10 @@ def request(
     try:
         return _send(method, target, headers=headers, params=params, data=data)
     except httpx.TimeoutException:
-        raise ProviderUnavailable(f"{target.host} did not answer within {timeout:g} s") from None
+        raise ProviderUnavailable(f"{target.host} did not answer within {timeout:g} s", is_down=True) from None
     except (httpx.HTTPError, httpcore.NetworkError) as error:
-        raise ProviderUnavailable(f"{target.host} could not be reached ({type(error).__name__})") from None
+        reason = f"{target.host} could not be reached ({type(error).__name__})"
+        raise ProviderUnavailable(reason, is_down=True) from None
     finally:
         _deadline.reset(token)
 
@@ -238,7 +243,7 @@ def _send(
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > LONGEST_ANSWER:
-                raise ProviderUnavailable(f"{target.host} answered more than {LONGEST_ANSWER:,} bytes")
+                raise ProviderUnavailable(f"{target.host} answered more than {LONGEST_ANSWER:,} bytes", is_down=True)
         return Answer(response.status_code, response.headers, bytes(body))
 
 

@@ -89,10 +89,16 @@ class Provider(models.Model):
         """Whether users can connect it: for OAuth the operator must have set a client."""
         return self.spec.auth != "oauth2" or bool(self.client_id)
 
-    def client_was_refused(self, reason: str) -> None:
-        """Note that the provider refuses our OAuth client, for the admin to show."""
-        self.client_refused_at, self.client_refusal = timezone.now(), reason[:200]
-        self.save(update_fields=["client_refused_at", "client_refusal", "updated_at"])
+    def client_was_refused(self, reason: str) -> bool:
+        """Note that the provider refuses our OAuth client, for the admin to show; whether that is news."""
+        rows = type(self).objects.filter(pk=self.pk)
+        began = timezone.now()
+        is_news = bool(rows.filter(client_refused_at=None).update(client_refused_at=began, client_refusal=reason[:200]))
+        if is_news:
+            self.client_refused_at, self.client_refusal = began, reason[:200]
+        else:
+            rows.exclude(client_refusal=reason[:200]).update(client_refusal=reason[:200])
+        return is_news
 
     def client_was_accepted(self) -> None:
         """Forget an earlier refusal."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from authlib.common.urls import add_params_to_uri, url_encode
 from authlib.oauth2.auth import ClientAuth
@@ -139,6 +139,12 @@ def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: M
     return _grant(oauth, _token_document(oauth, answer, oauth.revoked_errors))
 
 
+def token_host(spec: ProviderSpec, inputs: Mapping[str, str]) -> str:
+    """The host that is asked to refresh, for whoever counts the calls to it and their failures."""
+    oauth = _of(spec)
+    return urlsplit(fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)).netloc
+
+
 def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
     """Give the grant back (RFC 7009 unless the file says otherwise). True if the provider agreed.
 
@@ -240,7 +246,8 @@ def _token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> d
             raise ClientRefused(plain(error))
     if error or not 200 <= answer.status < 300 or not isinstance(document, dict):
         said = plain(error) if isinstance(error, str) else "no token"
-        raise ProviderUnavailable(f"the token endpoint answered {answer.status}: {said}", answer.retry_after())
+        reason = f"the token endpoint answered {answer.status}: {said}"
+        raise ProviderUnavailable(reason, answer.retry_after(), is_down=answer.status >= 500)
     return document
 
 

@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from akhrot_site import owner
+from connections import keeping
 from providers.models import Provider, check_canary
 from providers.sealed import ensure_keyring
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         self.migrate()
         Provider.objects.make_missing()
         check_canary()
+        keeping.replay(older_than=0)
         announcement = self.announcement()
         connections.close_all()
         self.become_supervisor(workers, announcement)
@@ -96,6 +98,9 @@ class Command(BaseCommand):
             # Many threads, each with an arena of its own, would hold memory that none of them uses.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         }
+        if connection.vendor == "postgresql":
+            # A statement that hangs must not hang its thread; migrations, which may take long, are over by now.
+            environment.setdefault("PGOPTIONS", "-c statement_timeout=20s -c lock_timeout=10s")
         if workers > 1:
             environment["PROMETHEUS_MULTIPROC_DIR"] = str(self.empty_metrics_folder())
         self.stderr.flush()

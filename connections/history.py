@@ -1,0 +1,79 @@
+"""What became of each attempt to refresh a connection: for its user, for the operator, for the figures."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from connections.models import Connection
+
+PURGE_BATCH = 1_000
+
+
+class RefreshQuerySet(models.QuerySet["Refresh"]):
+    def note(self, connection: "Connection", outcome: str, *, took: float = 0.0, reason: str = "") -> "Refresh":
+        """Write down one attempt, `took` in seconds. Call it in the transaction that writes the connection."""
+        return self.create(
+            connection_id=connection.pk, outcome=outcome, took_ms=round(took * 1000), reason=reason[:300]
+        )
+
+    def of(self, connection: "Connection") -> "RefreshQuerySet":
+        """Those of one connection, the newest first."""
+        return self.filter(connection=connection).order_by("-pk")
+
+    def purge(self, *, before: dt.datetime) -> int:
+        """Remove what is older than `before`, in short transactions; answers how many."""
+        removed = 0
+        while True:
+            oldest = list(self.order_by("pk").values_list("pk", "at")[:PURGE_BATCH])
+            ids = [pk for pk, at in oldest if at < before]
+            removed += self.filter(pk__in=ids).delete()[0] if ids else 0
+            if len(ids) < PURGE_BATCH:
+                return removed
+
+
+class Refresh(models.Model):
+    """One attempt to renew the credential of one connection: when it ended, how long it took, what came of it."""
+
+    class Outcome(models.TextChoices):
+        RENEWED = "renewed"
+        LATE = "late", "renewed late"
+        """Issued while the database was away or the process died, kept in the spool and stored afterwards."""
+        REVOKED = "revoked", "refused for good"
+        CLIENT_REFUSED = "client_refused", "OAuth client refused"
+        UNAVAILABLE = "unavailable", "provider unavailable"
+        INTERRUPTED = "interrupted"
+        """The process died while it asked. Nobody can know whether the provider had answered."""
+
+    connection = models.ForeignKey(
+        "connections.Connection", on_delete=models.CASCADE, related_name="refreshes", db_index=False
+    )
+    at = models.DateTimeField(default=timezone.now)
+    took_ms = models.PositiveIntegerField(default=0)
+    outcome = models.CharField(max_length=16, choices=Outcome.choices)
+    reason = models.CharField(max_length=300, blank=True)
+
+    objects: ClassVar[RefreshQuerySet] = RefreshQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "refreshes"
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["connection", "-id"], name="refreshes_of_connection")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+
+class Sweep(models.Model):
+    """When the sweep last ran: one row. It tells a start without a worker, or a queue that nobody empties."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField(default=timezone.now)
+    handed_out = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [models.CheckConstraint(condition=models.Q(id=1), name="one_sweep")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,56 @@
+"""What people must be told by mail. A notice is written in the transaction of its cause, and sent afterwards."""
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+SENDING = dt.timedelta(minutes=2)
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def tell(self, kind: str, cause: str, **columns: Any) -> bool:
+        """Write a notice, once for each `cause`; False if it was written before. Call it in the cause's transaction."""
+        _, made = self.get_or_create(cause=f"{kind}:{cause}", defaults={"kind": kind, **columns})
+        return made
+
+    def take_due(self, limit: int) -> "list[Notice]":
+        """Up to `limit` unsent ones that nobody is sending; they are this caller's for two minutes."""
+        due = self.filter(sent_at=None, try_at__lte=Now()).order_by("try_at").values_list("pk", flat=True)[:limit]
+        taken = [pk for pk in due if self.filter(pk=pk, sent_at=None, try_at__lte=Now()).update(try_at=Now() + SENDING)]
+        return list(self.filter(pk__in=taken).select_related("user", "connection__provider"))
+
+
+class Notice(models.Model):
+    """One thing to be told to one user, or to the operators where `user` is empty."""
+
+    class Kind(models.TextChoices):
+        LOST = "lost", "a connection needs its user"
+        ENDING = "ending", "a credential ends soon"
+        CLIENT_REFUSED = "client_refused", "an OAuth client is refused"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    cause = models.CharField(max_length=120, unique=True)
+    """Names what happened, so that it is told once."""
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey("connections.Connection", null=True, on_delete=models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=64)
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    try_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[NoticeQuerySet] = NoticeQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["try_at"], condition=Q(sent_at__isnull=True), name="unsent_notices")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.provider}"
