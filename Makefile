@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without compiled files a start takes three times as long.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check format requirements clean
+.PHONY: run test check bench format requirements clean
 
 run: $(RUN_STAMP)
 	@exec $(BIN)/python manage.py up
@@ -22,6 +22,10 @@ check: $(DEV_STAMP)
 	$(BIN)/djlint templates --lint --quiet
 	@$(BIN)/python -m tests.checks
 	@$(MAKE) --no-print-directory test
+
+# One measurement: make bench ARGS='--only start'. Short loads: ARGS=--quick.
+bench: $(DEV_STAMP)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .
