@@ -109,7 +109,12 @@ class ApiShortcut:
         request.resolver_match = match
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         render = getattr(response, "render", None)
-        return render() if callable(render) else response
+        if callable(render):
+            response = render()
+        # CommonMiddleware does this for browsers; without it the server would send the body in chunks.
+        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))
+        return response
 
 
 class AdminContentSecurityPolicy:

@@ -28,13 +28,17 @@ CLIENT_REFUSED = "the provider refuses the OAuth client"
 
 @dataclass(frozen=True)
 class Landing:
-    """How a flight ended. `error` is empty when the row holds a newer credential than the flight began with."""
+    """How a flight ended. `error` is empty when the row holds a newer credential than the flight began with.
+
+    `row` is that row, read once for all who wait in this process; they share it and must not change it.
+    """
 
     error: str = ""
     retry_after: float | None = None
     client_refused: bool = False
     revoked: bool = False
     database_away: bool = False
+    row: Connection | None = None
 
 
 def ask(row: Connection, lease: Lease) -> Landing:

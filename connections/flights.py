@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as TooLate
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -83,7 +84,8 @@ def _fly(row: Connection) -> Landing:
         if spool.has(row.pk, row.generation):
             keeping.replay(older_than=0)
         lease = row.take_lease()
-        return asking.ask(row, lease) if lease else _watch(row)
+        landing = asking.ask(row, lease) if lease else _watch(row)
+        return landing if landing.error else replace(landing, row=_read(row.pk))
     except DatabaseError as error:
         log.error("flight_without_database", connection=str(row.pk), error=type(error).__name__)
         return AWAY
@@ -91,11 +93,15 @@ def _fly(row: Connection) -> Landing:
         give_back()
 
 
+def _read(pk: UUID) -> Connection | None:
+    return Connection.objects.select_related("provider", "user").filter(pk=pk).first()
+
+
 def _watch(sent: Connection) -> Landing:
     """Look at the row until the one who holds its lease is done: 25 ms at first, 100 ms later."""
     pause, deadline = FIRST_POLL, time.monotonic() + WATCH
     while time.monotonic() < deadline:
-        row = Connection.objects.select_related("provider", "user").filter(pk=sent.pk).first()
+        row = _read(sent.pk)
         if row is None:
             return Landing("it was disconnected", revoked=True)
         if row.generation != sent.generation:

@@ -27,8 +27,11 @@ class RefreshableQuerySet(models.QuerySet[M]):
     """The rows whose refresh is due, and the claims of sweeps on them."""
 
     def due(self) -> Self:
-        """The active grants whose next refresh is due and which no sweep has claimed."""
-        free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
+        """The active grants whose next refresh is due and which no sweep has claimed.
+
+        A lease that lapsed belonged to a process that died: the claim it may have had died with it.
+        """
+        free = Q(claimed_until=None) | Q(claimed_until__lt=Now()) | Q(lease_until__lt=Now())
         return self.filter(free, status=Refreshable.Status.ACTIVE, refresh_at__lte=Now())
 
     def claim(self, limit: int) -> list[UUID]:

@@ -130,7 +130,7 @@ def _refreshed(connection: Connection, began: float, *, works: bool | None = Non
             return connection
         raise _unavailable(connection, _backing_off(connection))
     landing = _landing(connection, began)
-    row = Connection.objects.select_related("provider").filter(pk=connection.pk).first()
+    row = landing.row or Connection.objects.select_related("provider").filter(pk=connection.pk).first()
     if row is None:
         raise errors.IntegrationNotFound(connection.provider_id)
     if row.generation != connection.generation and not row.is_expired():

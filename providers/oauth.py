@@ -26,7 +26,8 @@ from providers.template import fill, look_up
 
 FORM = "application/x-www-form-urlencoded"
 EXCHANGE_TIMEOUT = 20.0
-REFRESH_TIMEOUT = 20.0
+# Giving up too early loses a grant whose provider rotates, so this is long; callers wait for a third of it.
+REFRESH_TIMEOUT = 30.0
 REVOKE_TIMEOUT = 10.0
 CODE_REFUSED = ("invalid_grant", "bad_verification_code", "invalid_code", "code_already_used")
 SHOWN = 120

@@ -133,3 +133,8 @@ def test_the_checks_of_the_framework_find_every_middleware_they_ask_for():
     assert "django.middleware.csrf.CsrfViewMiddleware" in django_settings.MIDDLEWARE
     shortcut = django_settings.MIDDLEWARE.index("akhrot_site.middleware.ApiShortcut")
     assert django_settings.MIDDLEWARE.index("django.middleware.security.SecurityMiddleware") < shortcut
+
+
+def test_an_api_answer_tells_its_length(agent):
+    answer = agent.get("/ai/context/summary")
+    assert answer["Content-Length"] == str(len(answer.content))
