@@ -18,5 +18,5 @@ RUN python -m compileall -q .
 USER akhrot
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --start-period=20s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT') or 8000}/readyz\", timeout=5)"]
+HEALTHCHECK --start-period=20s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT') or 8000}/healthz\", timeout=5)"]
 CMD ["python", "manage.py", "up"]

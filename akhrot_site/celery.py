@@ -11,7 +11,7 @@ from celery.beat import EmbeddedService
 from celery.platforms import SecurityWarning  # type: ignore[attr-defined]
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from akhrot_site import lifeline
+from akhrot_site import lifeline, queues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "akhrot_site.settings")
 
@@ -32,6 +32,12 @@ def keep_logging(**_: Any) -> None: ...
 @signals.worker_init.connect
 def follow_supervisor(**_: Any) -> None:
     lifeline.follow_parent()
+
+
+@signals.before_task_publish.connect
+def stamp(headers: dict[str, Any], **_: Any) -> None:
+    """Every message says when it was sent."""
+    queues.stamp(headers)
 
 
 # `celery worker -B` forks beat, and a killed worker leaves the fork behind; a thread dies with its process.

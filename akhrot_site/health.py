@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import datetime as dt
+import time
+
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from akhrot_site import lifeline
+from connections.models import Connection, Sweep
 from providers.models import check_canary
+
+CHECKS = ("database", "keyring", "sweep", "backlog")
+LONGEST_SILENCE = 60.0
+LONGEST_BACKLOG = dt.timedelta(minutes=5)
+# Before the first sweep of a new site, and while the first sweeps work off what became due while it was down.
+GRACE = 60.0
 
 
 @require_safe
@@ -19,16 +31,54 @@ def alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers and the keyring opens what it holds: send requests here."""
+    """The site does its work: the database answers, the keyring opens what it holds, refreshes are made in time."""
+    found = troubles()
+    if not found:
+        return JsonResponse({"status": "success", "data": {"ready": True, "checks": dict.fromkeys(CHECKS, "ok")}})
+    # Without the database nothing is known of the others.
+    other = "unknown" if "database" in found else "ok"
+    error = {
+        "code": "SERVICE_UNAVAILABLE",
+        "message": " ".join(found.values()),
+        "retryAfter": 5,
+        "checks": {name: "trouble" if name in found else other for name in CHECKS},
+    }
+    return JsonResponse({"status": "error", "error": error}, status=503, headers={"Retry-After": "5"})
+
+
+def troubles() -> dict[str, str]:
+    """What is wrong by the name of its check, each in a sentence that says where to look."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        found = {"sweep": _sweep(), "backlog": _backlog(), "keyring": _keyring()}
+    except DatabaseError:
+        return {"database": "The database does not answer: is it running, and DATABASE_URL right?"}
+    return {name: said for name, said in found.items() if said}
+
+
+def _keyring() -> str:
+    try:
         check_canary()
-    except (DatabaseError, ImproperlyConfigured):
-        error = {
-            "code": "SERVICE_UNAVAILABLE",
-            "message": "The database or the keyring is not available.",
-            "retryAfter": 5,
-        }
-        return JsonResponse({"status": "error", "error": error}, status=503, headers={"Retry-After": "5"})
-    return JsonResponse({"status": "success", "data": {"ready": True}})
+    except ImproperlyConfigured:
+        return "The keyring does not open this database: are AKHROT_KEYS or the keyring file those of this site?"
+    return ""
+
+
+def _sweep() -> str:
+    age = Sweep.age()
+    if _is_young() or (age is not None and age <= LONGEST_SILENCE):
+        return ""
+    since = "never run" if age is None else f"not run for {age:.0f} s"
+    return f"The sweep has {since}: is a worker running?"
+
+
+def _backlog() -> str:
+    overdue = Connection.objects.overdue(LONGEST_BACKLOG).order_by("refresh_at")
+    oldest = overdue.values_list("refresh_at", flat=True).first()
+    if oldest is None or _is_young():
+        return ""
+    waited = (timezone.now() - oldest).total_seconds()
+    return f"A refresh has been due for {waited:.0f} s: are the workers stuck, or too few?"
+
+
+def _is_young() -> bool:
+    return time.monotonic() - lifeline.STARTED < GRACE

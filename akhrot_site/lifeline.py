@@ -13,6 +13,8 @@ import time
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 35
+# Monotonic seconds: when this process began, nearly.
+STARTED = time.monotonic()
 
 
 def follow_parent() -> None:

@@ -16,7 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from connections import asking, keeping, spool
+from connections import asking, figures, keeping, spool
 from connections.asking import Landing as Landing
 from connections.databases import give_back
 from connections.lanes import Lanes
@@ -44,6 +44,7 @@ def launch(connection: Connection) -> "Future[Landing]":
         flight = _aloft.get(connection.pk)
         if flight is None:
             flight = _aloft[connection.pk] = _lanes.submit(_lane(connection), _fly, connection)
+            figures.show_flights(len(_aloft))
             flight.add_done_callback(lambda _: _land(connection.pk))
         return flight
 
@@ -56,6 +57,7 @@ def _lane(connection: Connection) -> str:
 def _land(pk: UUID) -> None:
     with _aloft_lock:
         _aloft.pop(pk, None)
+        figures.show_flights(len(_aloft))
 
 
 def aloft() -> int:

@@ -3,8 +3,10 @@
 import datetime as dt
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
+
+from connections import figures
 
 if TYPE_CHECKING:
     from connections.models import Connection
@@ -15,6 +17,8 @@ PURGE_BATCH = 1_000
 class RefreshQuerySet(models.QuerySet["Refresh"]):
     def note(self, connection: "Connection", outcome: str, *, took: float = 0.0, reason: str = "") -> "Refresh":
         """Write down one attempt, `took` in seconds. Call it in the transaction that writes the connection."""
+        # A commit that fails is tried again, and would count twice.
+        transaction.on_commit(lambda: figures.count_refresh(connection.provider_id, outcome, took))
         return self.create(
             connection_id=connection.pk, outcome=outcome, took_ms=round(took * 1000), reason=reason[:300]
         )
@@ -77,3 +81,9 @@ class Sweep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S}"
+
+    @classmethod
+    def age(cls) -> float | None:
+        """Seconds since it last ran; None where it never has."""
+        at = cls.objects.filter(pk=1).values_list("at", flat=True).first()
+        return max(0.0, (timezone.now() - at).total_seconds()) if at else None

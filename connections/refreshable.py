@@ -34,6 +34,10 @@ class RefreshableQuerySet(models.QuerySet[M]):
         free = Q(claimed_until=None) | Q(claimed_until__lt=Now()) | Q(lease_until__lt=Now())
         return self.filter(free, status=Refreshable.Status.ACTIVE, refresh_at__lte=Now())
 
+    def overdue(self, by: dt.timedelta) -> Self:
+        """The active grants whose refresh has been due for `by` or longer, claimed or not."""
+        return self.filter(status=Refreshable.Status.ACTIVE, refresh_at__lte=timezone.now() - by)
+
     def claim(self, limit: int) -> list[UUID]:
         """Take up to `limit` due rows, the most overdue first, so that no other sweep finds them for two minutes."""
         with transaction.atomic(using=self.db):

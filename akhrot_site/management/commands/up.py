@@ -80,7 +80,7 @@ class Command(BaseCommand):
         return "\n".join(lines)
 
     def empty_metrics_folder(self) -> Path:
-        """Where several processes keep their counts, so that `/metrics` shows the sum and not those of one."""
+        """Where web processes and worker keep their counts, so that `/metrics` shows the sum and not those of one."""
         folder = Path(settings.AKHROT_DATA_DIR, "metrics")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -94,6 +94,7 @@ class Command(BaseCommand):
             "HOST": settings.HOST,
             "PORT": str(settings.PORT),
             "DJANGO_SETTINGS_MODULE": "akhrot_site.settings",
+            "PROMETHEUS_MULTIPROC_DIR": str(self.empty_metrics_folder()),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")])),
             # Many threads, each with an arena of its own, would hold memory that none of them uses.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
@@ -101,7 +102,5 @@ class Command(BaseCommand):
         if connection.vendor == "postgresql":
             # A statement that hangs must not hang its thread; migrations, which may take long, are over by now.
             environment.setdefault("PGOPTIONS", "-c statement_timeout=20s -c lock_timeout=10s")
-        if workers > 1:
-            environment["PROMETHEUS_MULTIPROC_DIR"] = str(self.empty_metrics_folder())
         self.stderr.flush()
         os.execve(sys.executable, [sys.executable, "-m", "akhrot_site.supervisor"], environment)  # noqa: S606
