@@ -270,6 +270,8 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE = {
     "sweep": every(5, "connections.sweep"),
+    "tell": every(30, "connections.tell"),
+    "remind": every(3600, "connections.remind"),
     "verify pending": every(300, "connections.verify_pending"),
     "tidy": every(3600, "connections.tidy"),
     "roll up": every(60, "apikeys.roll_up"),

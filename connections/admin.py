@@ -73,6 +73,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
                     "expires_at",
                     "refreshable",
                     "refresh_at",
+                    "ends_at",
                     "created_at",
                 )
             },

@@ -1,5 +1,6 @@
 """Making, renewing and ending connections: each with its ledger event in the same transaction."""
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -18,6 +19,8 @@ from providers.sealed import SealBroken
 from providers.verify import Verdict
 
 log = structlog.get_logger(__name__)
+
+ENDS = ("ends_at", "ends_since", "reminded_days")
 
 
 def client_of(provider: Provider) -> Client:
@@ -72,6 +75,8 @@ def _connect_grant(
     if row.account_id != account.id or not account.id:
         # Another account's refresh token must not live on in this row.
         row.secrets = ""
+    if grant.refresh_token or not row.secrets:
+        row.ends_at = row.ends_since = row.reminded_days = None
     row.account_id, row.inputs = account.id, inputs
     row.account = account.label or row.account or _numbered(provider, mine.count())
     _write(row, row.credential_columns(grant))
@@ -85,21 +90,28 @@ def connect_key(
     provider: Provider,
     fields: dict[str, str],
     verdict: Verdict,
+    ends_at: dt.datetime | None = None,
     renew: Connection | None = None,
 ) -> Connection:
     """Keep a pasted credential. `fields` by name as the specification has them; `verdict` says how it was checked.
 
-    The same credential pasted twice is one connection: a keyed fingerprint tells, for the values are sealed.
+    `ends_at` is when its user says that it ends. The same credential pasted twice is one connection: a keyed
+    fingerprint tells, for the values are sealed.
     """
     try:
-        return _connect_key(caller, provider, fields, verdict, renew)
+        return _connect_key(caller, provider, fields, verdict, ends_at, renew)
     except IntegrityError:
-        return _connect_key(caller, provider, fields, verdict, renew)
+        return _connect_key(caller, provider, fields, verdict, ends_at, renew)
 
 
 @transaction.atomic
 def _connect_key(
-    caller: Caller, provider: Provider, fields: dict[str, str], verdict: Verdict, renew: Connection | None
+    caller: Caller,
+    provider: Provider,
+    fields: dict[str, str],
+    verdict: Verdict,
+    ends_at: dt.datetime | None,
+    renew: Connection | None,
 ) -> Connection:
     mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
     print_of_it = fingerprint(provider.code, fields)
@@ -110,6 +122,9 @@ def _connect_key(
     row.fingerprint = print_of_it
     row.account = verdict.label or row.account or _numbered(provider, mine.count())
     row.secrets = json.dumps({"fields": fields})
+    # The same key pasted again without a date ends when it did before.
+    if ends_at or not same:
+        row.ends_at, row.ends_since, row.reminded_days = ends_at, timezone.now() if ends_at else None, None
     _write(row, {"token_id": new_token_id(), "issued_at": timezone.now(), "status": Connection.Status.ACTIVE})
     row.judge(verdict.outcome)
     record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
@@ -136,7 +151,7 @@ def _write(row: Connection, columns: dict[str, Any]) -> None:
         row.is_default = not others.exists()
         row.save()
         return
-    names = {*columns, "generation", "account", "account_id", "fingerprint", "inputs", "secrets"}
+    names = {*columns, "generation", "account", "account_id", "fingerprint", "inputs", "secrets", *ENDS}
     row.save(update_fields=sorted(names))
 
 

@@ -133,7 +133,8 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> HttpResponse:
     keep = bool(form.cleaned_data.get("keep_unverified"))
-    verdict = sessions.paste(caller_of(request), session, form.values(), keep_unverified=keep)
+    caller, values = caller_of(request), form.values()
+    verdict = sessions.paste(caller, session, values, ends_at=form.ends_at(), keep_unverified=keep)
     if session.status == OAuthSession.Status.COMPLETED:
         return redirect("connect", session.pk)
     name = session.provider.spec.name

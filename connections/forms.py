@@ -1,9 +1,11 @@
 """Forms made from a provider's specification: the credential to paste, and what a URL needs before the redirect."""
 
+import datetime as dt
 import re
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from providers.parts import CredentialField, Input
 from providers.spec import ProviderSpec
@@ -42,6 +44,8 @@ class PasteForm(_SpecForm):
         super().__init__(spec, *args, **kwargs)
         for field in spec.fields:
             self.fields[field.name] = _credential_field(field)
+        if spec.kind == "api_key":
+            self.fields["ends_on"] = _last_day()
         if ask_to_keep:
             self.fields["keep_unverified"] = forms.BooleanField(
                 required=False,
@@ -52,6 +56,18 @@ class PasteForm(_SpecForm):
     def names(self) -> list[str]:
         """The credential's fields."""
         return [field.name for field in self.spec.fields]
+
+    def clean_ends_on(self) -> dt.date | None:
+        """Refuse a day that is over."""
+        day: dt.date | None = self.cleaned_data["ends_on"]
+        if day and day < timezone.now().date():
+            raise forms.ValidationError("This day is over.")
+        return day
+
+    def ends_at(self) -> dt.datetime | None:
+        """The end of the last day in UTC, if one was entered."""
+        day = self.cleaned_data.get("ends_on")
+        return dt.datetime.combine(day, dt.time(23, 59, 59), tzinfo=dt.UTC) if day else None
 
 
 class InputsForm(_SpecForm):
@@ -78,6 +94,15 @@ def _credential_field(field: CredentialField) -> forms.Field:
         max_length=10_000,
     )
     return _described(made, field)
+
+
+def _last_day() -> forms.Field:
+    return forms.DateField(
+        required=False,
+        label="Ends on",
+        help_text="The last day on which the key works, if it has one. You get a mail before.",
+        widget=forms.DateInput(attrs={"class": "form-control", "type": "date"}, format="%Y-%m-%d"),
+    )
 
 
 def _input_field(field: Input) -> forms.Field:

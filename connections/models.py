@@ -176,6 +176,10 @@ class Connection(Refreshable):
             return False
         return self.status == self.Status.NEEDS_REAUTH or (self.is_expired() and not self.refreshable)
 
+    def needs_user(self) -> bool:
+        """Whether its user should act: it is dead, or lives only as long as the token it holds."""
+        return self.status == self.Status.NEEDS_REAUTH or self.is_dead()
+
     def trouble(self) -> str:
         """The error code that a fetch would answer; empty when the connection is usable or can be refreshed."""
         if not self.provider.enabled or not self.provider.is_known():
@@ -210,6 +214,7 @@ class Connection(Refreshable):
             "refreshable": bool(refresh_token),
             "refresh_at": _refresh_at(grant, self.spec) if refresh_token else None,
             "scopes": self.scopes if grant.scopes is None else grant.scopes,
+            **self._end_columns(grant.ends_at),
             "status": self.Status.ACTIVE,
             "status_reason": "",
             "failures": 0,
@@ -219,6 +224,13 @@ class Connection(Refreshable):
             "lease_holder": "",
             "lease_until": None,
         }
+
+    def _end_columns(self, ends_at: dt.datetime | None) -> dict[str, Any]:
+        """Those of another end than the known one; the clocks of two answers may differ by a hundredth of the span."""
+        known, since = self.ends_at, self.ends_since
+        if ends_at is None or (known and since and abs(ends_at - known) <= (known - since) / 100):
+            return {}
+        return {"ends_at": ends_at, "ends_since": timezone.now(), "reminded_days": None}
 
     def store(self, grant: Grant) -> bool:
         """Replace the credential by a refreshed `grant`, provided that it is still the one the flight started from.

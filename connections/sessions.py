@@ -4,6 +4,7 @@ An agent calls `start` and `poll`. The user's browser goes `open_link`, then `be
 Whose link it is is checked at every step, and a GET changes nothing.
 """
 
+import datetime as dt
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -213,8 +214,15 @@ def _check_usable(session: OAuthSession) -> None:
         raise Refused("The key that asked for this has been revoked or has expired.")
 
 
-def paste(caller: Caller, session: OAuthSession, fields: dict[str, str], *, keep_unverified: bool = False) -> Verdict:
-    """Check a pasted credential with its provider and keep it.
+def paste(
+    caller: Caller,
+    session: OAuthSession,
+    fields: dict[str, str],
+    *,
+    ends_at: dt.datetime | None = None,
+    keep_unverified: bool = False,
+) -> Verdict:
+    """Check a pasted credential with its provider and keep it, with the end that its user knows of.
 
     A refused one is not kept and the session stays open; neither is one that could not be checked, unless
     `keep_unverified`. Raises Refused when the link cannot be used any more.
@@ -228,7 +236,12 @@ def paste(caller: Caller, session: OAuthSession, fields: dict[str, str], *, keep
         return verdict
     with transaction.atomic():
         row = connect.connect_key(
-            caller, provider=session.provider, fields=fields, verdict=verdict, renew=session.connection
+            caller,
+            provider=session.provider,
+            fields=fields,
+            verdict=verdict,
+            ends_at=ends_at,
+            renew=session.connection,
         )
         if not session.complete(row.pk):
             raise Refused("This link was used already.", session)

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
-from connections import flights, keeping, spool
+from connections import flights, keeping, mail, reminders, spool
 from connections.asking import tell_lost
 from connections.databases import give_back
-from connections.models import Connection, OAuthSession, Refresh, Sweep
+from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
 from providers import verify
 
 log = structlog.get_logger(__name__)
@@ -23,6 +23,7 @@ SWEEP_BATCHES = 20
 VERIFY_BATCH = 50
 SESSIONS_KEPT = dt.timedelta(days=7)
 REFRESHES_KEPT = dt.timedelta(days=30)
+NOTICES_KEPT = dt.timedelta(days=30)
 FLIGHT_PATIENCE = 45.0
 
 
@@ -103,12 +104,25 @@ def verify_pending() -> None:
                     tell_lost(row, reason)
 
 
+@shared_task(name="connections.tell")
+def tell() -> None:
+    """Send the mails that are due."""
+    mail.send_due()
+
+
+@shared_task(name="connections.remind")
+def remind() -> None:
+    """Write the notices of what ends soon."""
+    reminders.write()
+
+
 @shared_task(name="connections.tidy")
 def tidy() -> None:
-    """Remove what is over: sessions of last week, refreshes of last month, and grants that waited in vain."""
+    """Remove what is over: last week's sessions, last month's refreshes and notices, grants that waited in vain."""
     now = timezone.now()
     for session in OAuthSession.objects.filter(status=OAuthSession.Status.CONFIRMING, expires_at__lte=now):
         session.fail("nobody decided in time")
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)
+    Notice.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()
     spool.tidy()

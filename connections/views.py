@@ -46,13 +46,13 @@ def home(request: HttpRequest) -> HttpResponse:
     mine = list(Connection.objects.of(user))
     # A provider's file may be gone. Nothing can be said about its connections, but they are still there.
     known = [row for row in mine if row.provider.is_known()]
-    connections = sorted(known, key=lambda row: (not row.trouble(), row.spec.name.lower()))
+    connections = sorted(known, key=lambda row: (not (row.trouble() or row.needs_user()), row.spec.name.lower()))
     keys = list(ApiKey.objects.of(user))
     context = {
         "section": "home",
         "connections": connections,
         "unknown": len(mine) - len(known),
-        "in_need": sum(1 for row in connections if row.trouble() == "TOKEN_EXPIRED"),
+        "in_need": sum(row.provider.enabled and row.needs_user() for row in connections),
         "fetched": _last_fetches(connections),
         "waiting": _waiting(user),
         "lines": wording.lines(AuditEvent.objects.of(user)[:RECENT], user),
@@ -145,6 +145,7 @@ def connection_page(request: HttpRequest, connection_id: UUID) -> HttpResponse:
         "lines": wording.lines(AuditEvent.objects.about(row.pk).filter(user=row.user)[:RECENT], row.user),
         "last_fetch": _last_fetches([row]).get(row.pk),
         "trouble": row.trouble(),
+        "needs_user": row.provider.enabled and row.needs_user(),
         "provider_offered": row.provider.enabled and row.provider.is_configured(),
     }
     return render(request, "app/connection.html", context)

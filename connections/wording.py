@@ -1,6 +1,7 @@
 """The ledger's events in plain words."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,6 +30,21 @@ DEEDS = {
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")
+# What providers answer instead of a token, by whose matter it is: the user's, then the operator's.
+REASONS = {
+    "invalid_grant": "{provider} has ended the permission: it was withdrawn, it lapsed, or the password was changed",
+    "invalid_refresh_token": "{provider} does not know the refresh token any more",
+    "bad_refresh_token": "{provider} does not know the refresh token any more: it lapsed, or was withdrawn",
+    "token_revoked": "{provider} has ended the permission: it was withdrawn",
+    "account_inactive": "the account at {provider} is turned off, or was removed from its workspace",
+    "invalid_client": "{provider} does not accept the client's id or secret",
+    "invalid_client_id": "{provider} does not know the client's id",
+    "bad_client_secret": "{provider} does not accept the client's secret",
+    "incorrect_client_credentials": "{provider} does not accept the client's id or secret",
+    "unauthorized_client": "{provider} does not let this client ask for tokens",
+}
+# A code, and a remark of ours in brackets behind it.
+CODED = re.compile(r"(?P<code>[\w.-]+)(?P<remark> \(.*\))?")
 # Those whose detail names what they were done to.
 NAMED = ("key.issue", "key.revoke")
 
@@ -69,3 +85,15 @@ def sentence(row: AuditEvent, key_name: str, spec: ProviderSpec | None) -> str:
     if row.action in NAMED and row.detail:
         text = f"{text}: {row.detail}"
     return f"{text} ({row.account})" if row.account not in ("", provider) else text
+
+
+def reason_in_words(provider_name: str, reason: str) -> str:
+    """Why a provider refuses, as a clause without its full stop; empty for no reason.
+
+    A code that nobody has put into words is quoted as it stands, and a sentence is one already.
+    """
+    coded = CODED.fullmatch(reason)
+    if coded is None:
+        return reason
+    known = REASONS.get(coded["code"], "{provider} answered “{code}”")
+    return known.format(provider=provider_name, code=coded["code"]) + (coded["remark"] or "")

@@ -4,6 +4,7 @@ It sees specifications and texts, never a row; what it raises says whom to ask: 
 `ClientRefused` the operator, `ProviderUnavailable` nobody, for it may pass.
 """
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ REFRESH_TIMEOUT = 30.0
 REVOKE_TIMEOUT = 10.0
 CODE_REFUSED = ("invalid_grant", "bad_verification_code", "invalid_code", "code_already_used")
 SHOWN = 120
+LONGEST_LIFE = 10 * 365 * 86_400
 
 
 class GrantRevoked(Exception):
@@ -55,25 +57,28 @@ class Client:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Grant:
-    """What a token endpoint issued. `scopes` is None where it did not say, `refresh_token` empty where none came."""
+    """What a token endpoint issued. `scopes` is None where it did not say, `refresh_token` empty where none came.
+
+    `expires_at` is the access token's end, `ends_at` the refresh token's, where they are known.
+    """
 
     access_token: str
     refresh_token: str = ""
     expires_at: dt.datetime | None = None
+    ends_at: dt.datetime | None = None
     scopes: list[str] | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As text, to be sealed."""
-        ends = self.expires_at.isoformat() if self.expires_at else None
-        return json.dumps({**self.__dict__, "expires_at": ends})
+        return json.dumps(self.__dict__, default=dt.datetime.isoformat)
 
     @classmethod
     def from_json(cls, text: str) -> "Grant":
         """What `to_json` wrote."""
         held = json.loads(text)
-        ends = held.pop("expires_at")
-        return cls(**held, expires_at=dt.datetime.fromisoformat(ends) if ends else None)
+        ends = {name: dt.datetime.fromisoformat(held[name]) for name in ("expires_at", "ends_at") if held.get(name)}
+        return cls(**{**held, **ends})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +272,8 @@ def _grant(oauth: OAuth, document: dict[str, Any]) -> Grant:
     return Grant(
         access_token=access_token,
         refresh_token=refresh_token if isinstance(refresh_token, str) else "",
-        expires_at=_ends(oauth, document),
+        expires_at=_ends(document, oauth.answer.get("expires_in", "expires_in"), oauth.lifetime),
+        ends_at=_ends(document, oauth.answer.get("refresh_expires_in", "refresh_token_expires_in")),
         scopes=_scopes(scope),
         extra={name: str(value) for name, value in kept.items() if value not in (None, "")},
     )
@@ -280,13 +286,12 @@ def _scopes(scope: Any) -> list[str] | None:
     return scope.replace(",", " ").split() if isinstance(scope, str) else None
 
 
-def _ends(oauth: OAuth, document: dict[str, Any]) -> dt.datetime | None:
-    """When the access token ends: what the answer says, else the file's lifetime, else never."""
-    seconds = look_up(document, oauth.answer.get("expires_in", "expires_in"))
-    try:
-        lifetime = float(seconds) if seconds not in (None, "") and not isinstance(seconds, bool) else oauth.lifetime
-    except (TypeError, ValueError):
-        lifetime = oauth.lifetime
-    if not lifetime or lifetime <= 0 or lifetime > 10 * 365 * 86_400:
+def _ends(document: dict[str, Any], path: str, lifetime: float | None = None) -> dt.datetime | None:
+    """When a token ends: the answer's seconds at `path`, else the file's `lifetime`, else never."""
+    seconds = look_up(document, path)
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        lifetime = float(seconds) if seconds not in (None, "") and not isinstance(seconds, bool) else lifetime
+    # What is not a number at all (JSON's NaN, as Python reads it) fails both comparisons.
+    if lifetime is None or not 0 < lifetime <= LONGEST_LIFE:
         return None
     return timezone.now() + dt.timedelta(seconds=lifetime)

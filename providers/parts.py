@@ -215,8 +215,9 @@ class OAuth(Part):
     refresh_params: dict[str, str] = {}
     param_names: dict[str, str] = {}
     """Renamed parameters: ``client_id = "client_key"`` (TikTok)."""
-    answer: dict[Literal["access_token", "refresh_token", "expires_in", "scope"], str] = {}
-    """Paths in the token answer, where they differ from RFC 6749 section 5.1."""
+    answer: dict[Literal["access_token", "refresh_token", "expires_in", "refresh_expires_in", "scope"], str] = {}
+    """Paths in the token answer, where they differ from RFC 6749 section 5.1. It has no name for the seconds until the
+    refresh token ends; ``refresh_token_expires_in`` is what most providers call them."""
     keep: dict[str, str] = {}
     """What else of the token answer an agent needs: name in ``extra`` to path in the answer."""
     callback_keep: dict[str, str] = {}

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 
 from connections.models import Connection
+from connections.wording import reason_in_words
 from providers.parts import Service
 
 register = template.Library()
@@ -49,10 +50,12 @@ def mark(connection: Connection) -> Mark:
     """The state of a connection, to be shown in its colour."""
     if not connection.provider.enabled:
         return Mark("off", "Turned off")
-    if connection.trouble() == "TOKEN_EXPIRED":
+    if connection.needs_user():
         return Mark("bad", "Needs you")
     if connection.trouble():
         return Mark("warn", "Needs the operator")
+    if connection.ends_at and connection.reminded_days is not None:
+        return Mark("warn", f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}")
     marks = {
         Connection.Verification.UNVERIFIED: Mark("warn", "Unverified"),
         Connection.Verification.RESTRICTED: Mark("calm", "Restricted"),
@@ -63,6 +66,8 @@ def mark(connection: Connection) -> Mark:
 @register.filter
 def lasts(connection: Connection) -> str:
     """How long its credential lasts, in words."""
+    if connection.spec.kind != "oauth2" and connection.ends_at:
+        return f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}"
     if connection.spec.kind != "oauth2":
         return "Until you revoke it"
     if connection.expires_at is None:
@@ -88,6 +93,20 @@ def ago(moment: Any) -> str:
     if words.startswith("0"):
         return "just now"
     return f"{words} ago" if passed else f"in {words}"
+
+
+@register.filter
+def days(moment: Any) -> str:
+    """The same, but what is less than two months ahead to the day: "in 12 days"."""
+    ahead = (moment - timezone.now()).days
+    return f"in {ahead} days" if 2 <= ahead < 60 else ago(moment)
+
+
+@register.filter
+def reason(connection: Connection) -> str:
+    """Why it needs its user, as a clause."""
+    given = reason_in_words(connection.spec.name, connection.status_reason)
+    return given or "its token has ended and there is nothing to refresh it with"
 
 
 @register.filter

@@ -10,8 +10,10 @@ from django.utils import timezone
 from apikeys.ledger import Caller
 from apikeys.models import ApiKey, AuditEvent
 from connections import sessions
+from connections.connect import connect_key
 from connections.models import Connection, OAuthSession
 from providers.models import Provider
+from providers.verify import Verdict
 from tests.provider_http import ProviderHttp
 
 DRIVE = "https://www.googleapis.com/auth/drive"
@@ -38,7 +40,7 @@ def test_a_dead_grant_says_why_and_offers_to_reconnect(browser: Client, connect:
     assert "1 needs you" in text_of(browser, "/app/")
     page = text_of(browser, f"/app/connections/{row.pk}/")
     assert "Google needs you" in page
-    assert "Invalid_grant" in page
+    assert "Google has ended the permission: it was withdrawn" in page
     assert "Reconnect" in page
     answer = browser.post("/app/providers/google/connect/", {"account": str(row.pk)})
     session = OAuthSession.objects.get()
@@ -162,6 +164,43 @@ def test_what_cannot_be_checked_is_kept_only_when_asked_for(browser: Client, use
     done = browser.post(f"/connect/{session.pk}/start", {**pasted, "keep_unverified": "on"}, follow=True)
     assert "marked as unverified" in done.content.decode()
     assert Connection.objects.get().verification == "unverified"
+
+
+def test_the_last_day_of_a_key_is_kept_and_shown(browser: Client, user: Any, provider_http: ProviderHttp):
+    provider_http.reply("GET", "https://api.openai.com/v1/models", status=503)
+    session = sessions.start(Caller(user=user), provider="openai")
+    last = timezone.now().date() + dt.timedelta(days=12)
+    pasted = {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx", "ends_on": str(last)}
+    assert f'value="{last}"' in browser.post(f"/connect/{session.pk}/start", pasted).content.decode()
+    browser.post(f"/connect/{session.pk}/start", {**pasted, "keep_unverified": "on"})
+    row = Connection.objects.get()
+    assert row.ends_at == dt.datetime.combine(last, dt.time(23, 59, 59), tzinfo=dt.UTC)
+    assert row.ends_since is not None
+    assert "Ends in 12 days" in text_of(browser, f"/app/connections/{row.pk}/")
+    Connection.objects.update(reminded_days=30)
+    assert "Ends in 12 days" in text_of(browser, "/app/")
+
+
+def test_a_key_put_in_the_place_of_another_has_its_own_end(user: Any, connect: Any):
+    row = connect("openai", ends_at=timezone.now() + dt.timedelta(days=3), ends_since=timezone.now(), reminded_days=1)
+    verdict = Verdict(outcome="works", account_id="", label="", reason="")
+    facts = {"provider": row.provider, "verdict": verdict, "renew": row}
+    same = connect_key(Caller(user=user), fields=row.held()["fields"], **facts)
+    assert (same.pk, same.reminded_days) == (row.pk, 1)
+    connect_key(Caller(user=user), fields={"apiKey": "another"}, **facts)
+    row.refresh_from_db()
+    assert (row.ends_at, row.ends_since, row.reminded_days) == (None, None, None)
+
+
+def test_a_lost_grant_whose_token_works_still_says_so(browser: Client, connect: Any, configured: Any):
+    configured("google")
+    row = connect("google", status="needs_reauth", status_reason="invalid_grant")
+    for path in ("/app/", f"/app/connections/{row.pk}/"):
+        page = text_of(browser, path)
+        assert "Needs you" in page
+        assert "Google has ended the permission" in page
+        assert page.count("Reconnect<") == 1
+    assert "Your agents still get the token held" in text_of(browser, f"/app/connections/{row.pk}/")
 
 
 def test_another_account_than_the_expected_is_asked_about(browser: Client, begin: Any, connect: Any, user: Any):

@@ -1,8 +1,10 @@
 """The forms that a provider's specification makes: what they ask, what they refuse, what they never show again."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from connections.forms import InputsForm, PasteForm
 from providers import registry
@@ -89,3 +91,21 @@ def test_every_provider_of_the_catalogue_has_a_form(code: str):
     assert all(field.label in text for field in known.asked)
     secret = {field.name for field in known.fields if field.secret and not field.choices}
     assert all('type="password"' in str(form[name]) for name in secret)
+
+
+def test_a_key_may_have_a_last_day_which_is_not_over():
+    today = timezone.now().date()
+    form = PasteForm(spec(), {"token": "nut_1234", "region": "eu", "ends_on": str(today)})
+    assert form.is_valid()
+    assert form.ends_at() == dt.datetime.combine(today, dt.time(23, 59, 59), tzinfo=dt.UTC)
+    assert "ends_on" not in form.values()
+    assert f'value="{today}"' in str(form["ends_on"]), "it need not be typed again"
+    without = PasteForm(spec(), {"token": "nut_1234", "region": "eu"})
+    assert without.is_valid()
+    assert without.ends_at() is None
+
+
+@pytest.mark.parametrize("given", ["2020-01-01", "tomorrow", "2024-02-30"])
+def test_a_last_day_that_is_over_or_none_is_refused(given: str):
+    form = PasteForm(spec(), {"token": "nut_1234", "region": "eu", "ends_on": given})
+    assert list(form.errors) == ["ends_on"]

@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apikeys.models import AuditEvent
 from connections import wording
+from providers import registry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RECORDED = re.compile(r'\brecord\(\s*[^,]+,\s*"([a-z]+\.[a-z]+)"')
@@ -39,3 +42,28 @@ def test_what_is_gone_keeps_its_code(user: Any):
 
 def test_another_users_key_is_not_named(user: Any, other_agent: Any):
     assert "assistant" not in said(user, action="token.fetch", api_key_id=other_agent.row.pk, provider="google")
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            "invalid_grant",
+            "Google has ended the permission: it was withdrawn, it lapsed, or the password was changed",
+        ),
+        (
+            "token_revoked (an earlier refresh)",
+            "Google has ended the permission: it was withdrawn (an earlier refresh)",
+        ),
+        ("walnut_rotten", "Google answered “walnut_rotten”"),
+        ("the provider refuses it: no such key", "the provider refuses it: no such key"),
+        ("", ""),
+    ],
+)
+def test_a_providers_reason_is_put_into_words_or_quoted(reason: str, words: str):
+    assert wording.reason_in_words("Google", reason) == words
+
+
+def test_every_code_of_the_catalogue_has_words():
+    rules = [spec.oauth for spec in registry.catalogue().values() if spec.oauth]
+    assert {code for rule in rules for code in (*rule.revoked_errors, *rule.client_errors)} <= set(wording.REASONS)

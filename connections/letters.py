@@ -1,0 +1,77 @@
+"""What a notice says: its words are in ``templates/mail/``, one text for both of a mail's forms."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from connections.models import Connection, Notice
+from connections.wording import reason_in_words
+from providers.models import Provider
+
+PREFIX = "Akhrot: "
+# RFC 3834 section 5: answering machines leave such a mail alone.
+HEADERS = {"Auto-Submitted": "auto-generated"}
+
+
+def readers(notice: Notice) -> list[str]:
+    """The addresses a notice goes to: its user's, or those of the active superusers."""
+    operators = User.objects.filter(is_superuser=True).order_by("pk")
+    people = [notice.user] if notice.user else operators
+    return [person.email for person in people if person.email and person.is_active]
+
+
+def message(notice: Notice, post: BaseEmailBackend) -> EmailMultiAlternatives:
+    """The mail, to be sent through `post`.
+
+    A notice's text is its subject and its paragraphs, parted by empty lines; the layouts add the one button.
+    """
+    facts = _of_connection(notice.connection) if notice.connection else _of_client(notice.provider)
+    facts |= {"notice": notice, "reason": reason_in_words(facts["provider"], notice.reason)}
+    subject, *paragraphs = _paragraphs(render_to_string(f"mail/{notice.kind}.txt", facts))
+    letter = {**facts, "subject": subject, "paragraphs": paragraphs, "base_url": settings.AKHROT_BASE_URL}
+    mail = EmailMultiAlternatives(
+        f"{PREFIX}{subject}",
+        render_to_string("mail/letter.txt", letter),
+        to=readers(notice),
+        headers=HEADERS,
+        connection=post,
+    )
+    mail.attach_alternative(render_to_string("mail/letter.html", letter), "text/html")
+    return mail
+
+
+def _paragraphs(text: str) -> list[str]:
+    """In one line each: an account's name, which the provider gave, may not begin another line of the header."""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def _of_connection(row: Connection) -> dict[str, Any]:
+    name = row.spec.name
+    return {
+        "provider": name,
+        "connection": row,
+        # A provider that tells no name of the account has its own in its place.
+        "account": "" if row.account == name else " ".join(row.account.split()),
+        "button": "Connect it again" if row.spec.kind == "oauth2" else "Replace the credential",
+        "url": _absolute("connection", row.pk),
+    }
+
+
+def _of_client(code: str) -> dict[str, Any]:
+    provider = Provider.objects.defer("client_secret").get(code=code)
+    oauth = provider.spec.oauth if provider.is_known() else None
+    return {
+        "provider": str(provider),
+        "registered_at": oauth.registration_url if oauth else "",
+        "button": "Open it in the admin",
+        "url": _absolute("admin:providers_provider_change", code),
+    }
+
+
+def _absolute(name: str, argument: Any) -> str:
+    return f"{settings.AKHROT_BASE_URL}{reverse(name, args=[argument])}"
