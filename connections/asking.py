@@ -81,7 +81,7 @@ def _asked(row: Connection) -> Grant:
     held, client = row.held(), connect.client_of(row.provider)
     give_back()
     with breaker.token_hosts.asking(oauth.token_host(row.spec, row.inputs)):
-        return oauth.refresh(row.spec, client, refresh_token=held.get("refresh_token", ""), inputs=row.inputs)
+        return oauth.renew(row.spec, client, held, row.inputs)
 
 
 def _was_answered_elsewhere(row: Connection) -> bool:

@@ -113,6 +113,20 @@ def _connect_key(
     ends_at: dt.datetime | None,
     renew: Connection | None,
 ) -> Connection:
+    row, action = _row_of(caller, provider, fields, verdict.label, renew)
+    row.secrets = json.dumps({"fields": fields})
+    if ends_at:
+        row.ends_at, row.ends_since, row.reminded_days = ends_at, timezone.now(), None
+    _write(row, {"token_id": new_token_id(), "issued_at": timezone.now(), "status": Connection.Status.ACTIVE})
+    row.judge(verdict.outcome)
+    record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
+    return row
+
+
+def _row_of(
+    caller: Caller, provider: Provider, fields: dict[str, str], label: str, renew: Connection | None
+) -> tuple[Connection, str]:
+    """Where a pasted credential goes and what that is called: the row that holds it, the one to renew, or a new one."""
     mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
     print_of_it = fingerprint(provider.code, fields)
     same = mine.filter(fingerprint=print_of_it).first()
@@ -120,13 +134,48 @@ def _connect_key(
     action = "connection.renew" if row else "connection.add"
     row = row or Connection(user=caller.user, provider=provider)
     row.fingerprint = print_of_it
-    row.account = verdict.label or row.account or _numbered(provider, mine.count())
-    row.secrets = json.dumps({"fields": fields})
-    # The same key pasted again without a date ends when it did before.
-    if ends_at or not same:
-        row.ends_at, row.ends_since, row.reminded_days = ends_at, timezone.now() if ends_at else None, None
-    _write(row, {"token_id": new_token_id(), "issued_at": timezone.now(), "status": Connection.Status.ACTIVE})
-    row.judge(verdict.outcome)
+    if same is None:
+        # The same credential pasted again without a date ends when it did before; another one does not.
+        row.ends_at = row.ends_since = row.reminded_days = None
+    row.account = label or row.account or _numbered(provider, mine.count())
+    return row, action
+
+
+def connect_client(
+    caller: Caller,
+    *,
+    provider: Provider,
+    fields: dict[str, str],
+    scopes: list[str],
+    grant: Grant,
+    label: str = "",
+    renew: Connection | None = None,
+) -> Connection:
+    """Keep an OAuth client that the user pasted, and the `grant` it got. `scopes` are asked for at each renewal.
+
+    Told apart as keys are. The account that a client tells is its owner's, who may have several of them.
+    """
+    try:
+        return _connect_client(caller, provider, fields, scopes, grant, label, renew)
+    except IntegrityError:
+        return _connect_client(caller, provider, fields, scopes, grant, label, renew)
+
+
+@transaction.atomic
+def _connect_client(
+    caller: Caller,
+    provider: Provider,
+    fields: dict[str, str],
+    scopes: list[str],
+    grant: Grant,
+    label: str,
+    renew: Connection | None,
+) -> Connection:
+    row, action = _row_of(caller, provider, fields, label, renew)
+    row.secrets = json.dumps({"fields": fields, "scopes": scopes})
+    row.scopes, row.inputs = scopes, {}
+    _write(row, row.credential_columns(grant))
+    row.judge("works")
     record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
     return row
 

@@ -82,7 +82,10 @@ def _decision(session: OAuthSession) -> dict[str, Any]:
 
 def _form(session: OAuthSession, sent: Any, *, ask_to_keep: bool = False) -> PasteForm | InputsForm:
     spec = session.provider.spec
-    return InputsForm(spec, sent) if spec.oauth else PasteForm(spec, sent, ask_to_keep=ask_to_keep)
+    if not spec.is_pasted:
+        return InputsForm(spec, sent)
+    # An OAuth client that could not be checked has no token that could be kept.
+    return PasteForm(spec, sent, ask_to_keep=ask_to_keep and spec.oauth is None)
 
 
 def _ask(
@@ -103,7 +106,7 @@ def _ask(
     response = render(request, "connect/ask.html", context, status=422 if problem or form.errors else 200)
     # Chromium applies form-action to every redirect that follows a POST, and a provider sends its users on to hosts
     # that no specification names: a workspace's own, a company's single sign-on.
-    if spec.oauth:
+    if spec.oauth and not spec.is_pasted:
         csp_update({"form-action": ["https:", *_plain_origin(spec.oauth.authorize_url)]})(lambda _: response)(request)
     return response
 
@@ -140,8 +143,12 @@ def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> Http
     name = session.provider.spec.name
     if verdict.outcome == "refused":
         return _ask(request, session, form, problem=f"{name} refuses this: {verdict.reason or 'it does not work'}.")
-    again = PasteForm(session.provider.spec, request.POST, ask_to_keep=True)
-    return _ask(request, session, again, problem=f"{name} could not be asked now: {verdict.reason}.")
+    return _ask(
+        request,
+        session,
+        _form(session, request.POST, ask_to_keep=True),
+        problem=f"{name} could not be asked now: {verdict.reason}.",
+    )
 
 
 def _see_other(url: str) -> HttpResponse:

@@ -38,7 +38,7 @@ class _SpecForm(forms.Form):
 
 
 class PasteForm(_SpecForm):
-    """The credential of a provider without OAuth. Whitespace is trimmed; a strange pattern warns and never refuses."""
+    """A credential, field by field. Whitespace is trimmed; a strange pattern warns and never refuses."""
 
     def __init__(self, spec: ProviderSpec, *args: Any, ask_to_keep: bool = False, **kwargs: Any) -> None:
         super().__init__(spec, *args, **kwargs)

@@ -76,8 +76,8 @@ def _drop(row: Connection, grant: Grant) -> None:
     rule = row.spec.oauth
     if rule and rule.revoke_url and rule.revoke.ends == "token":
         give_back()
-        held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
-        connect.give_back(row.provider, held, row.inputs)
+        late = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
+        connect.give_back(row.provider, {**row.held(), **late}, row.inputs)
 
 
 def replay(*, older_than: float = spool.UNDER_WAY) -> int:

@@ -129,7 +129,10 @@ class Connection(Refreshable):
         return self.provider.spec
 
     def held(self) -> dict[str, Any]:
-        """What is sealed: ``access_token``, ``refresh_token``, ``extra`` of a grant, or ``fields`` of a pasted key."""
+        """What is sealed: ``access_token``, ``refresh_token``, ``extra`` of a grant, or ``fields`` of a pasted key.
+
+        A pasted OAuth client has both, and the ``scopes`` that its tokens are asked with.
+        """
         opened: dict[str, Any] = json.loads(self.secrets)
         return opened
 
@@ -200,19 +203,20 @@ class Connection(Refreshable):
         """The columns that `grant` sets, its secrets sealed for this row. A missing refresh token keeps the old one."""
         kept = self.held() if self.secrets else {}
         refresh_token = grant.refresh_token or kept.get("refresh_token", "")
-        held = {
+        held: dict[str, Any] = {
             **kept,
             "access_token": grant.access_token,
             "refresh_token": refresh_token,
             "extra": {**kept.get("extra", {}), **grant.extra},
         }
+        renewable = bool(refresh_token) or "fields" in held
         return {
             "secrets": _sealed_column().seal_for(self, json.dumps(held)),
             "token_id": new_token_id(),
             "issued_at": timezone.now(),
             "expires_at": grant.expires_at,
-            "refreshable": bool(refresh_token),
-            "refresh_at": _refresh_at(grant, self.spec) if refresh_token else None,
+            "refreshable": renewable,
+            "refresh_at": _refresh_at(grant, self.spec) if renewable else None,
             "scopes": self.scopes if grant.scopes is None else grant.scopes,
             **self._end_columns(grant.ends_at),
             "status": self.Status.ACTIVE,

@@ -20,9 +20,10 @@ from connections.oauth_session import LIFETIME
 from providers import http, oauth, registry, verify
 from providers.http import ProviderUnavailable
 from providers.models import Provider
+from providers.oauth import GrantRevoked
 from providers.parts import Service
 from providers.spec import ProviderSpec
-from providers.verify import Verdict
+from providers.verify import Outcome, Verdict
 
 
 class Refused(Exception):
@@ -225,11 +226,14 @@ def paste(
     """Check a pasted credential with its provider and keep it, with the end that its user knows of.
 
     A refused one is not kept and the session stays open; neither is one that could not be checked, unless
-    `keep_unverified`. Raises Refused when the link cannot be used any more.
+    `keep_unverified`. An OAuth client that could not be checked has no token, and is never kept. Raises Refused when
+    the link cannot be used any more.
     """
     _check_usable(session)
     if not session.can_start():
         raise Refused("This link was used already or is older than 10 minutes.", session)
+    if session.provider.spec.oauth:
+        return _paste_client(caller, session, fields)
     verdict = _verified(session.provider.spec, fields)
     if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
         record(caller, "session.paste", outcome=verdict.outcome.upper(), provider=session.provider_id)
@@ -247,6 +251,33 @@ def paste(
             raise Refused("This link was used already.", session)
     session.refresh_from_db()
     return verdict
+
+
+def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str]) -> Verdict:
+    """The same for an OAuth client of the user's own: that it gets a token is the proof."""
+    spec = session.provider.spec
+    try:
+        with http.waiting_room():
+            grant = oauth.client_grant(spec, fields=fields, inputs={}, scopes=session.scopes)
+            account = oauth.identity(spec, grant, fields)
+    except (GrantRevoked, ProviderUnavailable) as error:
+        outcome: Outcome = "refused" if isinstance(error, GrantRevoked) else "unreachable"
+        record(caller, "session.paste", outcome=outcome.upper(), provider=session.provider_id)
+        return Verdict(outcome, reason=error.reason)
+    with transaction.atomic():
+        row = connect.connect_client(
+            caller,
+            provider=session.provider,
+            fields=fields,
+            scopes=session.scopes,
+            grant=grant,
+            label=account.label,
+            renew=session.connection,
+        )
+        if not session.complete(row.pk):
+            raise Refused("This link was used already.", session)
+    session.refresh_from_db()
+    return Verdict("works", account.id, account.label)
 
 
 def _verified(spec: ProviderSpec, fields: dict[str, str]) -> Verdict:

@@ -27,6 +27,14 @@ CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning",
 COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
 
 
+def sent_there() -> Q:
+    """The rows whose users are sent to the provider, which takes an OAuth client of the operator's."""
+    codes = [code for code, spec in registry.catalogue().items() if not spec.is_pasted]
+    grant = "specification__oauth__grant"
+    usual = Q(**{f"{grant}__isnull": True}) | Q(**{grant: "authorization_code"})
+    return Q(specification__isnull=True, code__in=codes) | Q(specification__auth="oauth2") & usual
+
+
 def of_kind(kind: str) -> Q:
     """The rows whose specification, their own or the catalogue's, has this `auth`."""
     codes = [code for code, spec in registry.catalogue().items() if spec.auth == kind]
@@ -56,7 +64,7 @@ class ClientFilter(admin.SimpleListFilter):
         return [("ready", "Ready"), ("missing", "OAuth client not set"), ("refused", "OAuth client refused")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
-        missing, refused = of_kind("oauth2") & Q(client_id=""), Q(client_refused_at__isnull=False)
+        missing, refused = sent_there() & Q(client_id=""), Q(client_refused_at__isnull=False)
         states = {"ready": ~missing & ~refused, "missing": missing, "refused": refused}
         return queryset.filter(states.get(self.value() or "", Q()))
 
@@ -108,8 +116,10 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         client = ("registration", "redirect_uri", "hosts", "client_id", "new_secret", "forget_secret")
         scopes = ("scopes", "extra_scopes")
         sets: list[Any] = [(None, {"fields": facts})]
-        if obj.spec.oauth:
+        if not obj.spec.is_pasted:
             sets.append(("OAuth client", {"fields": (*client, *scopes)}))
+        elif obj.spec.oauth:
+            sets.append(("Scopes", {"fields": scopes}))
         return (*sets, own)
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
@@ -140,7 +150,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="OAuth client", label=CLIENT_STATES, ordering="client_id")
     def client(self, row: Provider) -> str | None:
         """Whether the operator has set one, and whether the provider takes it."""
-        if not row.is_known() or row.spec.oauth is None:
+        if not row.is_known() or row.spec.oauth is None or row.spec.is_pasted:
             return None
         if row.client_refused_at:
             return "refused"

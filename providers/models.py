@@ -86,8 +86,8 @@ class Provider(models.Model):
         return held
 
     def is_configured(self) -> bool:
-        """Whether users can connect it: for OAuth the operator must have set a client."""
-        return self.spec.auth != "oauth2" or bool(self.client_id)
+        """Whether users can connect it: where they are sent to the provider, the operator must have set a client."""
+        return self.spec.is_pasted or bool(self.client_id)
 
     def client_was_refused(self, reason: str) -> bool:
         """Note that the provider refuses our OAuth client, for the admin to show; whether that is news."""

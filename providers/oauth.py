@@ -4,11 +4,9 @@ It sees specifications and texts, never a row; what it raises says whom to ask: 
 `ClientRefused` the operator, `ProviderUnavailable` nobody, for it may pass.
 """
 
-import contextlib
-import datetime as dt
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,13 +15,19 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from django.conf import settings
-from django.utils import timezone
 
 from providers import http
+from providers.call import basic
+from providers.grants import ClientRefused as ClientRefused
+from providers.grants import Grant as Grant
+from providers.grants import GrantRevoked as GrantRevoked
+from providers.grants import grant_in, token_document
+from providers.grants import plain as plain
 from providers.http import Answer, ProviderUnavailable
 from providers.parts import OAuth, Request
 from providers.spec import ProviderSpec
-from providers.template import fill, look_up
+from providers.template import fill
+from providers.verify import without_secrets
 
 FORM = "application/x-www-form-urlencoded"
 EXCHANGE_TIMEOUT = 20.0
@@ -31,54 +35,14 @@ EXCHANGE_TIMEOUT = 20.0
 REFRESH_TIMEOUT = 30.0
 REVOKE_TIMEOUT = 10.0
 CODE_REFUSED = ("invalid_grant", "bad_verification_code", "invalid_code", "code_already_used")
-SHOWN = 120
-LONGEST_LIFE = 10 * 365 * 86_400
-
-
-class GrantRevoked(Exception):
-    """The provider refuses this grant for good: the user must consent again. `reason` is fit to be shown."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class ClientRefused(ProviderUnavailable):
-    """The provider refuses our OAuth client: a matter for the operator. The grant is not to blame and stays."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Client:
-    """The operator's OAuth client at one provider."""
+    """An OAuth client at one provider: the operator's, or one that a user pasted."""
 
     id: str
     secret: str
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Grant:
-    """What a token endpoint issued. `scopes` is None where it did not say, `refresh_token` empty where none came.
-
-    `expires_at` is the access token's end, `ends_at` the refresh token's, where they are known.
-    """
-
-    access_token: str
-    refresh_token: str = ""
-    expires_at: dt.datetime | None = None
-    ends_at: dt.datetime | None = None
-    scopes: list[str] | None = None
-    extra: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """As text, to be sealed."""
-        return json.dumps(self.__dict__, default=dt.datetime.isoformat)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Grant":
-        """What `to_json` wrote."""
-        held = json.loads(text)
-        ends = {name: dt.datetime.fromisoformat(held[name]) for name in ("expires_at", "ends_at") if held.get(name)}
-        return cls(**{**held, **ends})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,12 +88,13 @@ def exchange(spec: ProviderSpec, client: Client, *, code: str, verifier: str, in
     Raises GrantRevoked (the code is refused), ClientRefused, ProviderUnavailable.
     """
     oauth = _of(spec)
-    params = {"redirect_uri": redirect_uri(spec.code), "code": code, **oauth.token_params}
+    known = spec.values(dict(inputs))
+    params = {"redirect_uri": redirect_uri(spec.code), "code": code, **_filled(oauth.token_params, known)}
     if oauth.pkce != "unsupported":
         params["code_verifier"] = verifier
-    url = fill(oauth.token_url, spec.values(dict(inputs)), url=True)
+    url = fill(oauth.token_url, known, url=True)
     answer = _post(oauth, client, url, "authorization_code", params, EXCHANGE_TIMEOUT)
-    return _grant(oauth, _token_document(oauth, answer, CODE_REFUSED))
+    return grant_in(oauth, token_document(oauth, answer, CODE_REFUSED))
 
 
 def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: Mapping[str, str]) -> Grant:
@@ -142,29 +107,100 @@ def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: M
     params = {"refresh_token": refresh_token, **oauth.refresh_params}
     url = fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)
     answer = _post(oauth, client, url, "refresh_token", params, REFRESH_TIMEOUT)
-    return _grant(oauth, _token_document(oauth, answer, oauth.revoked_errors))
+    return grant_in(oauth, token_document(oauth, answer, oauth.revoked_errors))
+
+
+def client_grant(
+    spec: ProviderSpec, *, fields: Mapping[str, str], inputs: Mapping[str, str], scopes: Sequence[str] = ()
+) -> Grant:
+    """Ask for an access token as the client that the user pasted (RFC 6749 section 4.4).
+
+    Raises GrantRevoked when the provider refuses that client, which is its user's matter and never the operator's, or
+    when `fields` cannot be one; else ProviderUnavailable.
+    """
+    oauth, given = _of(spec), {**inputs, **fields}
+    client, known = _own_client(spec, given), spec.token_values(given)
+    params = {oauth.scope_param: oauth.scope_separator.join(scopes), **_filled(oauth.token_params, known)}
+    # Zoom calls its grant "account_credentials".
+    grant_type = params.pop("grant_type", oauth.grant)
+    url = fill(oauth.token_url, known, url=True)
+    try:
+        answer = _post(oauth, client, url, grant_type, params, REFRESH_TIMEOUT)
+        document = token_document(oauth, answer, (*oauth.revoked_errors, *oauth.client_errors))
+        grant = grant_in(oauth, document)
+    except UnicodeError:
+        # A host name that a field fills, such as one with a broken "xn--" part.
+        raise GrantRevoked("the values given make no usable address") from None
+    except ProviderUnavailable as error:
+        # Some servers repeat in their error what they were sent.
+        secrets = [
+            basic(client.id, client.secret).removeprefix("Basic "),
+            *(given.get(one, "") for one in spec.withheld),
+        ]
+        reason = without_secrets(error.reason, secrets)
+        raise ProviderUnavailable(reason, error.retry_after, is_down=error.is_down) from None
+    # RFC 6749 section 4.4.3: there should be no refresh token. The client itself is what asks again.
+    return replace(grant, refresh_token="", ends_at=None)
+
+
+def renew(spec: ProviderSpec, client: Client, held: Mapping[str, Any], inputs: Mapping[str, str]) -> Grant:
+    """The next grant for what a connection has sealed, whichever grant the file names.
+
+    `held` has ``refresh_token``, or the ``fields`` and ``scopes`` of a client that the user pasted; `client` is the
+    operator's. Raises GrantRevoked, ClientRefused, ProviderUnavailable.
+    """
+    if _of(spec).grant == "client_credentials":
+        return client_grant(spec, fields=held.get("fields", {}), inputs=inputs, scopes=held.get("scopes", ()))
+    if not held.get("refresh_token"):
+        raise GrantRevoked("there is no refresh token")
+    return refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+
+
+def _own_client(spec: ProviderSpec, given: Mapping[str, str]) -> Client:
+    """The client in what the user pasted. Raises GrantRevoked for what is none (RFC 6749, appendix A.1 and A.2)."""
+    faults = spec.faults(dict(given))
+    if faults:
+        raise GrantRevoked("; ".join(faults.values()))
+    if not all(value.isascii() and value.isprintable() for value in given.values()):
+        raise GrantRevoked("it holds a line break or a letter that no client has")
+    known = spec.token_values(dict(given))
+    client_id, secret = (fill(template, known) for template in _of(spec).client or ("", ""))
+    return Client(id=client_id, secret=secret)
 
 
 def token_host(spec: ProviderSpec, inputs: Mapping[str, str]) -> str:
-    """The host that is asked to refresh, for whoever counts the calls to it and their failures."""
+    """The host that is asked to refresh, for whoever counts the calls to it and their failures.
+
+    Where a pasted field names it, which is sealed, the provider's code stands for all its hosts.
+    """
     oauth = _of(spec)
-    return urlsplit(fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)).netloc
+    try:
+        return urlsplit(fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)).netloc
+    except (KeyError, ValueError):
+        return spec.code
 
 
 def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
     """Give the grant back (RFC 7009 unless the file says otherwise). True if the provider agreed.
 
-    `held` has ``access_token`` and ``refresh_token``. Raises ProviderUnavailable.
+    `held` has ``access_token`` and ``refresh_token``, and ``fields`` where the client is the user's own. Raises
+    ProviderUnavailable.
     """
-    oauth = _of(spec)
+    oauth, fields = _of(spec), held.get("fields", {})
     rule = oauth.revoke
+    if oauth.grant == "client_credentials":
+        try:
+            client = _own_client(spec, {**inputs, **fields})
+        except GrantRevoked:
+            return False
     access_token, token = (
         held.get("access_token", ""),
         held.get("refresh_token") or held.get("access_token", ""),
     )
-    known = spec.values({**inputs, "token": token, "accessToken": access_token, "clientId": client.id})
+    ours = {"token": token, "accessToken": access_token, "clientId": client.id}
+    known = spec.values({**inputs, **fields, **ours})
     headers, body = {"Accept": "application/json"}, ""
-    params = {name: fill(template, known) for name, template in rule.params.items()}
+    params = _filled(rule.params, known)
     url = fill(oauth.revoke_url, known, url=True)
     if rule.body == "form":
         headers["Content-Type"], body = FORM, _form(params)
@@ -194,7 +230,10 @@ def identity(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> Acc
     if asked is None:
         return Account()
     values = spec.values({**inputs, **grant.extra, "accessToken": grant.access_token})
-    answer = _ask(asked, values, f"Bearer {grant.access_token}")
+    try:
+        answer = _ask(asked, values, f"Bearer {grant.access_token}")
+    except UnicodeError:
+        raise ProviderUnavailable("the values given make no usable address") from None
     document = answer.json()
     if not asked.is_met_by(answer.status, document):
         raise ProviderUnavailable(f"{spec.name} did not say whose account it is (status {answer.status})")
@@ -219,6 +258,10 @@ def _of(spec: ProviderSpec) -> OAuth:
     return spec.oauth
 
 
+def _filled(templates: Mapping[str, str], known: dict[str, str]) -> dict[str, str]:
+    return {name: fill(template, known) for name, template in templates.items()}
+
+
 def _renamed(oauth: OAuth, params: Mapping[str, str]) -> dict[str, str]:
     return {oauth.param_names.get(name, name): value for name, value in params.items()}
 
@@ -237,61 +280,3 @@ def _post(oauth: OAuth, client: Client, url: str, grant_type: str, params: dict[
         body = json.dumps(renamed) if oauth.body == "json" else _form(renamed)
         headers["Content-Type"] = "application/json" if oauth.body == "json" else FORM
     return http.request("POST", url, headers=headers, data=body.encode(), timeout=timeout)
-
-
-def _token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> dict[str, Any]:
-    """The token answer, or the error it means: by its ``error`` field first and the status second."""
-    document = answer.json()
-    if document is None:
-        document = dict(parse_qsl(answer.body.decode("utf-8", "replace"))) or None
-    error = document.get("error") if isinstance(document, dict) else None
-    if isinstance(error, str) and answer.status < 500 and answer.status != 429:
-        if error in revoked:
-            raise GrantRevoked(plain(error))
-        if error in oauth.client_errors:
-            raise ClientRefused(plain(error))
-    if error or not 200 <= answer.status < 300 or not isinstance(document, dict):
-        said = plain(error) if isinstance(error, str) else "no token"
-        reason = f"the token endpoint answered {answer.status}: {said}"
-        raise ProviderUnavailable(reason, answer.retry_after(), is_down=answer.status >= 500)
-    return document
-
-
-def plain(error: str) -> str:
-    """The provider's error code for people: letters, digits and a few signs, never a long text of its own."""
-    return "".join(sign for sign in error[:SHOWN] if sign.isalnum() or sign in "_-. ")
-
-
-def _grant(oauth: OAuth, document: dict[str, Any]) -> Grant:
-    access_token = look_up(document, oauth.answer.get("access_token", "access_token"))
-    if not isinstance(access_token, str) or not access_token:
-        raise ProviderUnavailable("the token endpoint answered no access token")
-    refresh_token = look_up(document, oauth.answer.get("refresh_token", "refresh_token"))
-    scope = look_up(document, oauth.answer.get("scope", "scope"))
-    kept = {name: look_up(document, path) for name, path in oauth.keep.items()}
-    return Grant(
-        access_token=access_token,
-        refresh_token=refresh_token if isinstance(refresh_token, str) else "",
-        expires_at=_ends(document, oauth.answer.get("expires_in", "expires_in"), oauth.lifetime),
-        ends_at=_ends(document, oauth.answer.get("refresh_expires_in", "refresh_token_expires_in")),
-        scopes=_scopes(scope),
-        extra={name: str(value) for name, value in kept.items() if value not in (None, "")},
-    )
-
-
-def _scopes(scope: Any) -> list[str] | None:
-    """The granted scopes. Providers that ask with spaces answer with commas (GitHub), so both part them."""
-    if isinstance(scope, list):
-        return [str(one) for one in scope]
-    return scope.replace(",", " ").split() if isinstance(scope, str) else None
-
-
-def _ends(document: dict[str, Any], path: str, lifetime: float | None = None) -> dt.datetime | None:
-    """When a token ends: the answer's seconds at `path`, else the file's `lifetime`, else never."""
-    seconds = look_up(document, path)
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        lifetime = float(seconds) if seconds not in (None, "") and not isinstance(seconds, bool) else lifetime
-    # What is not a number at all (JSON's NaN, as Python reads it) fails both comparisons.
-    if lifetime is None or not 0 < lifetime <= LONGEST_LIFE:
-        return None
-    return timezone.now() + dt.timedelta(seconds=lifetime)

@@ -187,9 +187,14 @@ class Revoke(Part):
 
 
 class OAuth(Part):
-    """The authorization code grant of one provider (RFC 6749 section 4.1)."""
+    """The authorization code grant of one provider (RFC 6749 section 4.1), or its client credentials grant (4.4)."""
 
-    authorize_url: Url
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    """``client_credentials``: the user pastes an OAuth client of his own, and there is nobody to send anywhere."""
+    client: tuple[Template, Template] | None = None
+    """Id and secret of that client, as templates over the fields."""
+    authorize_url: Url = ""
+    """Needed for ``authorization_code`` alone."""
     token_url: Url
     refresh_url: Url = ""
     """The token endpoint for refreshing, where it is another one."""
@@ -211,7 +216,8 @@ class OAuth(Part):
     body: Literal["form", "json"] = "form"
     token_headers: dict[str, str] = {}
     authorize_params: dict[str, str] = {}
-    token_params: dict[str, str] = {}
+    token_params: dict[str, Template] = {}
+    """Beside the grant's own; with ``client_credentials`` a ``grant_type`` among them is sent instead."""
     refresh_params: dict[str, str] = {}
     param_names: dict[str, str] = {}
     """Renamed parameters: ``client_id = "client_key"`` (TikTok)."""

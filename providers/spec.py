@@ -28,6 +28,12 @@ from providers.parts import (
 from providers.template import placeholders
 
 MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
+# What has no meaning where nobody is sent to the provider, and no refresh token comes.
+CONSENT_KEYS = (
+    *("authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
+    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates"),
+)
+TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
 
 
 class ProviderSpec(Part):
@@ -61,7 +67,8 @@ class ProviderSpec(Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        faults = [*self._faults_of_auth(), *self._faults_of_fields(), *self._faults_of_placeholders()]
+        faults = [*self._faults_of_auth(), *self._faults_of_grant(), *self._faults_of_fields()]
+        faults += self._faults_of_placeholders()
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -82,6 +89,30 @@ class ProviderSpec(Part):
             if not self.oauth and (service.scopes or service.accepts):
                 yield f"services.{service.code}.scopes: only OAuth has scopes"
 
+    def _faults_of_grant(self) -> Iterator[str]:
+        rule, secret = self.oauth, {field.name for field in self.fields if field.secret}
+        if rule is None:
+            return
+        if rule.grant == "authorization_code":
+            if not rule.authorize_url:
+                yield "oauth.authorize_url: is required"
+            if rule.client:
+                yield 'oauth.client: only grant = "client_credentials" has it'
+            return
+        if not secret:
+            yield 'fields: grant = "client_credentials" needs at least one secret field'
+        if not rule.client or not secret & placeholders(rule.client[1]):
+            yield "oauth.client: must be two templates, of the client's id and secret, the second with a secret field"
+        if rule.client_auth == "none":
+            yield "oauth.client_auth: the client has a secret to show"
+        if "accessToken" in secret:
+            yield "fields.accessToken: is the name of the token that the client gets"
+        for name in ("inputs", "verify", "access_token"):
+            if getattr(self, name):
+                yield f'{name}: has no meaning with grant = "client_credentials"'
+        for name in sorted(rule.model_fields_set.intersection(CONSENT_KEYS)):
+            yield f'oauth.{name}: has no meaning with grant = "client_credentials"'
+
     def _faults_of_fields(self) -> Iterator[str]:
         yield from _twice("services", [service.code for service in self.services])
         yield from _twice("fields", [one.name for one in self.asked])
@@ -90,16 +121,20 @@ class ProviderSpec(Part):
                 yield f"fields.{one.name}.default: is none of its choices"
 
     def _faults_of_placeholders(self) -> Iterator[str]:
-        known = {one.name for one in self.asked}
+        known = {one.name for one in self.asked} - self.withheld
         if self.oauth:
             known |= {*self.oauth.keep, *self.oauth.callback_keep}
         for name, rule in self.maps.items():
-            if rule.source not in known:
+            if rule.source in self.withheld:
+                yield f"maps.{name}.source: {rule.source!r} is a secret for the token endpoint alone"
+            elif rule.source not in known:
                 yield f"maps.{name}.source: {rule.source!r} is no field, input or kept value"
         known |= {"accessToken", *self.maps}
         for where, template in self._templates():
-            for unknown in sorted(placeholders(template) - known - _known_to(where)):
-                yield f"{where}: uses {{{unknown}}}, which is no field, input or map"
+            also = self.withheld if where.startswith(TOKEN_REQUEST) else _known_to(where)
+            for unknown in sorted(placeholders(template) - known - also):
+                what = "a secret for the token endpoint alone" if unknown in self.withheld else "no field, input or map"
+                yield f"{where}: uses {{{unknown}}}, which is {what}"
 
     def _templates(self) -> Iterator[tuple[str, str]]:
         yield "base_url", self.base_url
@@ -115,6 +150,9 @@ class ProviderSpec(Part):
         if self.oauth:
             for name in ("authorize_url", "token_url", "refresh_url", "revoke_url"):
                 yield f"oauth.{name}", getattr(self.oauth, name)
+            for part in self.oauth.client or ():
+                yield "oauth.client", part
+            yield from _each("oauth.token_params", self.oauth.token_params)
             yield from _each("oauth.revoke.params", self.oauth.revoke.params)
             if self.oauth.identity:
                 yield "oauth.identity.url", self.oauth.identity.url
@@ -135,6 +173,18 @@ class ProviderSpec(Part):
     def kind(self) -> Literal["oauth2", "api_key", "mtproto"]:
         """The kind of answer a fetch gives: the contract's ``type``."""
         return "api_key" if self.auth == "basic" else self.auth
+
+    @property
+    def is_pasted(self) -> bool:
+        """Whether people connect it by pasting its fields here; else they are sent to the provider."""
+        return self.oauth is None or self.oauth.grant == "client_credentials"
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """The fields that go to the token endpoint and nowhere else: the secrets of a pasted OAuth client."""
+        if self.oauth is None or not self.is_pasted:
+            return frozenset()
+        return frozenset(field.name for field in self.fields if field.secret)
 
     @property
     def token_field(self) -> str:
@@ -158,7 +208,15 @@ class ProviderSpec(Part):
         return list(dict.fromkeys(scopes))
 
     def values(self, given: dict[str, str]) -> dict[str, str]:
-        """`given` (fields, inputs, kept values), the defaults of what is empty, and what the maps derive."""
+        """`given` (fields, inputs, kept values), the defaults of what is empty, and what the maps derive.
+
+        What a call may carry, and so without what is `withheld`.
+        """
+        withheld = self.withheld
+        return {name: value for name, value in self.token_values(given).items() if name not in withheld}
+
+    def token_values(self, given: dict[str, str]) -> dict[str, str]:
+        """The same with everything, for the token endpoint."""
         defaults = {one.name: one.default for one in self.asked if one.default}
         known = {**given, **{name: value for name, value in defaults.items() if not given.get(name)}}
         return {**known, **{name: rule.derive(known) for name, rule in self.maps.items()}}
@@ -168,7 +226,7 @@ class ProviderSpec(Part):
 
         The patterns of fields are not among it, since they only warn; those of inputs are.
         """
-        known = self.values(given)
+        known = self.token_values(given)
         found = {}
         for one in self.asked:
             value = known.get(one.name, "")

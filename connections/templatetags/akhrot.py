@@ -17,6 +17,7 @@ from django.utils.timesince import timesince, timeuntil
 from connections.models import Connection
 from connections.wording import reason_in_words
 from providers.parts import Service
+from providers.spec import ProviderSpec
 
 register = template.Library()
 
@@ -78,9 +79,9 @@ def lasts(connection: Connection) -> str:
 
 
 @register.filter
-def way(kind: str) -> str:
-    """How a provider of this kind is connected, in two words."""
-    return WAYS.get(kind, kind)
+def way(spec: ProviderSpec) -> str:
+    """How a provider is connected, in two words."""
+    return "Own app" if spec.oauth and spec.is_pasted else WAYS[spec.kind]
 
 
 @register.filter

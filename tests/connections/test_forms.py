@@ -86,7 +86,7 @@ def test_an_input_that_does_not_fit_into_a_host_name_is_refused(given: str):
 @pytest.mark.parametrize("code", sorted(registry.catalogue()))
 def test_every_provider_of_the_catalogue_has_a_form(code: str):
     known = registry.catalogue()[code]
-    form = InputsForm(known) if known.oauth else PasteForm(known)
+    form = PasteForm(known) if known.is_pasted else InputsForm(known)
     text = form.as_p()
     assert all(field.label in text for field in known.asked)
     secret = {field.name for field in known.fields if field.secret and not field.choices}

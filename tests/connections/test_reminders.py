@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from connections import reminders
 from connections.models import Connection, Notice
-from providers import oauth, registry
+from providers import registry
 from providers.oauth import Grant
 
 DAY = dt.timedelta(days=1)
@@ -118,7 +118,7 @@ def test_connecting_again_forgets_the_old_end(begin: Any, connect: Any, user: An
 def test_the_token_answer_tells_the_end_of_the_refresh_token(answer: dict[str, Any], days: int | None):
     rule = registry.catalogue()["google"].oauth
     assert rule
-    grant = oauth._grant(rule, {"access_token": "a", "refresh_token": "r", **answer})
+    grant = grants.grant_in(rule, {"access_token": "a", "refresh_token": "r", **answer})
     if days is None:
         assert grant.ends_at is None
     else:
@@ -131,7 +131,7 @@ def test_the_path_can_be_another_one():
     rule = registry.catalogue()["google"].oauth
     assert rule
     other = rule.model_copy(update={"answer": {"refresh_expires_in": "data.refresh_life"}})
-    assert oauth._grant(other, {"access_token": "a", "data": {"refresh_life": 60}}).ends_at
+    assert grants.grant_in(other, {"access_token": "a", "data": {"refresh_life": 60}}).ends_at
 
 
 def test_a_grant_written_before_it_had_an_end_is_read():

@@ -91,9 +91,12 @@ def crash(database: str, plan: list[tuple[str, str]]) -> list[Crash]:
             ]
             watcher = threading.Thread(target=_watch, args=[stage], daemon=True)
             watcher.start()
-            for one in stage.crashes:
-                _carry_out(stage, one)
-            watcher.join(120)
+            for step in dict.fromkeys(one.step for one in stage.crashes):
+                group = [one for one in stage.crashes if one.step == step]
+                for one in group:
+                    _carry_out(stage, one)
+                # What heals must not be hit by the kills of another step.
+                until(lambda group=group: all(one.settled_after is not None for one in group), step, 150)
             _judge(stage)
             return stage.crashes
     finally:
@@ -224,7 +227,8 @@ def _watch(stage: Stage) -> None:
         for one in open_ones:
             generation, status = rows[one.connection.replace("-", "")]
             if one.killed_at and (generation > 0 or status != "active"):
-                one.settled_after = time.monotonic() - one.killed_at
+                # A later kill may have hit the flight that would have healed it.
+                one.settled_after = time.monotonic() - max(other.killed_at for other in stage.crashes)
         time.sleep(0.25)
 
 

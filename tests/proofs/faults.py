@@ -94,11 +94,17 @@ def faults(database: str, names: list[str] | None = None) -> list[Finding]:
 
 
 async def _run(built: House, rogues: dict[str, Rogue], grants: dict[str, list[Minted]]) -> list[Finding]:
-    expired, ageing = {}, {}
-    for code, (first, second) in grants.items():
-        # The second has lived for an hour and is inside its margin.
-        (expired[code],) = built.add([first], provider=code, expires_in=-1)
-        (ageing[code],) = built.add([second], provider=code, lived=3600, expires_in=100)
+    # The second of each has lived for an hour and is inside its margin.
+    old = {"lived": 1, "expires_in": -1, "due_in": None}
+    aged = {"lived": 3600, "expires_in": 100, "due_in": None}
+    made = built.add_all(
+        [
+            (one, {"provider": code, **facts})
+            for code, pair in grants.items()
+            for one, facts in zip(pair, (old, aged), strict=True)
+        ]
+    )
+    expired, ageing = dict(zip(grants, made[::2], strict=True)), dict(zip(grants, made[1::2], strict=True))
     for code, rogue in rogues.items():
         name = code.replace("-", "_")
         rogue.behave(**{"fault": name, **FAULTS[name]})

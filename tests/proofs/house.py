@@ -34,6 +34,15 @@ for one in given:
 Connection.objects.bulk_create(rows, batch_size=1000)
 print(json.dumps([str(row.pk) for row in rows]))
 """
+CONFIGURE = """
+import json
+from providers.models import Provider
+for code in json.load(open({path!r})):
+    row = Provider.objects.get(code=code)
+    row.client_id, row.client_secret = "rogue-client", "rogue-secret"
+    row.save()
+print("[]")
+"""
 SHOW = """
 import json
 from connections.models import Connection, Refresh
@@ -70,11 +79,15 @@ class House:
     ) -> list[str]:
         """Connections with these grants; their ids. All in seconds; without `due_in` the sweep leaves them alone."""
         facts = {"provider": provider, "lived": lived, "expires_in": expires_in, "due_in": due_in}
-        given = [
+        return self.add_all([(one, facts) for one in grants])
+
+    def add_all(self, given: list[tuple[Minted, dict[str, Any]]]) -> list[str]:
+        """Connections with grants and facts of their own, `add`'s arguments by name; their ids."""
+        listed = [
             {"id": one.id, "access_token": one.access_token, "refresh_token": one.refresh_token, **facts}
-            for one in grants
+            for one, facts in given
         ]
-        ids: list[str] = json.loads(self._script(ADD, given))
+        ids: list[str] = json.loads(self._script(ADD, listed))
         return ids
 
     def show(self, ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -131,9 +144,7 @@ def house(rogues: dict[str, Rogue], database: str, *, through: str = "", **envir
         site.up()
         try:
             built = House(site, folder, database, site.make_owner())
-            for code in rogues:
-                site.manage("provider", "set", code, "--client-id", Rogue.client_id)
-                site.manage("provider", "set", code, "--client-secret-stdin", sent=Rogue.client_secret)
+            built._script(CONFIGURE, list(rogues))
             yield built
         finally:
             site.stop()

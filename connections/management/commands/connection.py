@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apikeys.ledger import Caller
 from apikeys.management.users import find_user
-from connections.connect import connect_grant, connect_key
+from connections.connect import connect_client, connect_grant, connect_key
 from connections.models import Connection
 from providers.models import Provider, check_canary
 from providers.oauth import Account, Grant
@@ -53,7 +53,9 @@ class Command(BaseCommand):
             raise CommandError(f"there is no provider {provider}, or it is disabled; `provider list` shows them")
         given = read_object()
         self.prove_keyring()
-        if row.spec.oauth:
+        if row.spec.oauth and row.spec.is_pasted:
+            connection = self.add_client(caller, row, given, account)
+        elif row.spec.oauth:
             connection = self.add_grant(caller, row, given, account)
         else:
             connection = self.add_key(caller, row, given, account)
@@ -89,6 +91,16 @@ class Command(BaseCommand):
         )
         account = Account(id=texts.get("account_id", ""), label=label)
         return connect_grant(caller, provider=provider, grant=timed(grant, spec), account=account, inputs=inputs)
+
+    def add_client(self, caller: Caller, provider: Provider, given: dict[str, Any], label: str) -> Connection:
+        """An OAuth client of the user's own; the next sweep or fetch gets its first token."""
+        spec = provider.spec
+        refuse_unknown(given, {field.name for field in spec.fields})
+        fields = texts_of(given)
+        refuse_faults(spec, fields)
+        scopes = list(dict.fromkeys([*spec.scopes_for(), *provider.extra_scopes]))
+        none_yet = Grant(access_token="", expires_at=timezone.now())
+        return connect_client(caller, provider=provider, fields=fields, scopes=scopes, grant=none_yet, label=label)
 
     def add_key(self, caller: Caller, provider: Provider, given: dict[str, Any], label: str) -> Connection:
         """A key; it counts as not verified until the next sweep has asked the provider."""

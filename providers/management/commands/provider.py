@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from providers import registry
 from providers.models import Provider
 from providers.oauth import redirect_uri
+from providers.spec import ProviderSpec
 
 COLUMNS = ("code", "name", "kind", "enabled", "configured")
 
@@ -115,7 +116,7 @@ def _client(provider: Provider, client_id: str | None, secret: str | None) -> di
     """The columns to change for a new OAuth client; that the provider refused the old one is forgotten."""
     if client_id is None and secret is None:
         return {}
-    if not provider.spec.oauth:
+    if provider.spec.is_pasted:
         raise CommandError(f"{provider.code} has no OAuth client: users paste its credential")
     if secret == "":
         raise CommandError("The client secret on standard input is empty")
@@ -145,12 +146,12 @@ def _details(provider: Provider) -> dict[str, Any]:
         "checked": spec.checked,
         "source": "the admin" if provider.specification else "a provider file",
     }
-    if spec.oauth:
+    if not spec.is_pasted:
         shown |= _oauth_details(provider)
     if spec.fields:
         shown["fields"] = [f"{one.name} ({one.label}{'' if one.required else ', optional'})" for one in spec.fields]
-    if spec.auth != "oauth2":
-        shown["verified by"] = spec.verify.url if spec.verify else _unverified(spec.auth)
+    if spec.is_pasted:
+        shown["verified by"] = _verified_by(spec)
     shown["services"] = [f"{one.code} ({one.name}{'' if one.default else ', on request'})" for one in spec.services]
     return {**shown, "notes": list(spec.notes)}
 
@@ -173,8 +174,11 @@ def _oauth_details(provider: Provider) -> dict[str, Any]:
     }
 
 
-def _unverified(auth: str) -> str:
-    return "signing in to Telegram" if auth == "mtproto" else "nothing: kept as it is"
+def _verified_by(spec: ProviderSpec) -> str:
+    if spec.oauth:
+        return f"a token of {spec.oauth.token_url}"
+    unasked = "signing in to Telegram" if spec.auth == "mtproto" else "nothing: kept as it is"
+    return spec.verify.url if spec.verify else unasked
 
 
 def _word(value: Any) -> str:
