@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apikeys.authentication import caller_of
-from connections import callback, sessions
+from connections import callback, pasting, sessions
 from connections.forms import InputsForm, PasteForm
 from connections.models import OAuthSession
 from connections.oauth_session import LIFETIME
@@ -137,7 +137,7 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
 def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> HttpResponse:
     keep = bool(form.cleaned_data.get("keep_unverified"))
     caller, values = caller_of(request), form.values()
-    verdict = sessions.paste(caller, session, values, ends_at=form.ends_at(), keep_unverified=keep)
+    verdict = pasting.paste(caller, session, values, ends_at=form.ends_at(), keep_unverified=keep)
     if session.status == OAuthSession.Status.COMPLETED:
         return redirect("connect", session.pk)
     name = session.provider.spec.name

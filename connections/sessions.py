@@ -1,10 +1,10 @@
 """The connect link as the agent makes it and the user opens it. What comes back from the provider: `callback.py`.
 
-An agent calls `start` and `poll`. The user's browser goes `open_link`, then `begin` to the provider or `paste`.
+An agent calls `start` and `poll`. The user's browser goes `open_link`, then `begin` to the provider or, in
+`pasting.py`, `paste`.
 Whose link it is is checked at every step, and a GET changes nothing.
 """
 
-import datetime as dt
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,13 +17,10 @@ from apikeys.ledger import Caller, record
 from connections import connect, errors
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import LIFETIME
-from providers import http, oauth, registry, verify
-from providers.http import ProviderUnavailable
+from providers import oauth, registry
 from providers.models import Provider
-from providers.oauth import GrantRevoked
 from providers.parts import Service
 from providers.spec import ProviderSpec
-from providers.verify import Outcome, Verdict
 
 
 class Refused(Exception):
@@ -188,7 +185,7 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
     The state is bound to a nonce in the data of this browser session: its key changes at a login, its data stays.
     Raises Refused when the link cannot be started any more.
     """
-    _check_usable(session)
+    check_usable(session)
     session.inputs = inputs
     try:
         state, nonce, verifier = session.start()
@@ -206,86 +203,13 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
     )
 
 
-def _check_usable(session: OAuthSession) -> None:
+def check_usable(session: OAuthSession) -> None:
     """The operator may have disabled the provider, and the user revoked the key, since the link was made."""
     provider = session.provider
     if not provider.enabled or not provider.is_known() or not provider.is_configured():
         raise Refused(f"{provider} cannot be connected here any more; the operator has turned it off.")
     if session.key and not session.key.is_usable():
         raise Refused("The key that asked for this has been revoked or has expired.")
-
-
-def paste(
-    caller: Caller,
-    session: OAuthSession,
-    fields: dict[str, str],
-    *,
-    ends_at: dt.datetime | None = None,
-    keep_unverified: bool = False,
-) -> Verdict:
-    """Check a pasted credential with its provider and keep it, with the end that its user knows of.
-
-    A refused one is not kept and the session stays open; neither is one that could not be checked, unless
-    `keep_unverified`. An OAuth client that could not be checked has no token, and is never kept. Raises Refused when
-    the link cannot be used any more.
-    """
-    _check_usable(session)
-    if not session.can_start():
-        raise Refused("This link was used already or is older than 10 minutes.", session)
-    if session.provider.spec.oauth:
-        return _paste_client(caller, session, fields)
-    verdict = _verified(session.provider.spec, fields)
-    if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
-        record(caller, "session.paste", outcome=verdict.outcome.upper(), provider=session.provider_id)
-        return verdict
-    with transaction.atomic():
-        row = connect.connect_key(
-            caller,
-            provider=session.provider,
-            fields=fields,
-            verdict=verdict,
-            ends_at=ends_at,
-            renew=session.connection,
-        )
-        if not session.complete(row.pk):
-            raise Refused("This link was used already.", session)
-    session.refresh_from_db()
-    return verdict
-
-
-def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str]) -> Verdict:
-    """The same for an OAuth client of the user's own: that it gets a token is the proof."""
-    spec = session.provider.spec
-    try:
-        with http.waiting_room():
-            grant = oauth.client_grant(spec, fields=fields, inputs={}, scopes=session.scopes)
-            account = oauth.identity(spec, grant, fields)
-    except (GrantRevoked, ProviderUnavailable) as error:
-        outcome: Outcome = "refused" if isinstance(error, GrantRevoked) else "unreachable"
-        record(caller, "session.paste", outcome=outcome.upper(), provider=session.provider_id)
-        return Verdict(outcome, reason=error.reason)
-    with transaction.atomic():
-        row = connect.connect_client(
-            caller,
-            provider=session.provider,
-            fields=fields,
-            scopes=session.scopes,
-            grant=grant,
-            label=account.label,
-            renew=session.connection,
-        )
-        if not session.complete(row.pk):
-            raise Refused("This link was used already.", session)
-    session.refresh_from_db()
-    return Verdict("works", account.id, account.label)
-
-
-def _verified(spec: ProviderSpec, fields: dict[str, str]) -> Verdict:
-    try:
-        with http.waiting_room():
-            return verify.verify(spec, fields)
-    except ProviderUnavailable as busy:
-        return Verdict(outcome="unreachable", account_id="", label="", reason=busy.reason)
 
 
 def again(caller: Caller, session: OAuthSession) -> OAuthSession:

@@ -7,7 +7,7 @@ import pytest
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
 from connections import connect as connecting
-from connections import flights, sessions
+from connections import flights, pasting, sessions
 from connections.models import Connection, OAuthSession
 from connections.sessions import Refused
 from tests.provider_http import ProviderHttp
@@ -24,7 +24,7 @@ def opened(user: Any, provider: str = "openai", **options: Any) -> tuple[Caller,
 def test_a_key_that_works_is_kept_and_completes_the_session(user, provider_http: ProviderHttp):
     provider_http.reply("GET", OPENAI, json={"data": []})
     caller, session = opened(user)
-    verdict = sessions.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"})
+    verdict = pasting.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"})
     row = Connection.objects.get()
     assert (verdict.outcome, row.verification) == ("works", "verified")
     assert row.held() == {"fields": {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}}
@@ -34,7 +34,7 @@ def test_a_key_that_works_is_kept_and_completes_the_session(user, provider_http:
 def test_a_refused_key_is_not_kept_and_the_session_stays_open(user, provider_http: ProviderHttp):
     provider_http.reply("GET", OPENAI, status=401, json={"error": {"message": "Incorrect API key: sk-bad"}})
     caller, session = opened(user)
-    verdict = sessions.paste(caller, session, {"apiKey": "sk-bad-000000000000000000000"})
+    verdict = pasting.paste(caller, session, {"apiKey": "sk-bad-000000000000000000000"})
     assert verdict.outcome == "refused"
     assert "sk-bad-0000" not in verdict.reason
     assert not Connection.objects.exists()
@@ -45,9 +45,9 @@ def test_a_key_that_could_not_be_checked_is_kept_only_if_the_user_says_so(user, 
     provider_http.reply("GET", OPENAI, status=503)
     caller, session = opened(user)
     fields = {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}
-    assert sessions.paste(caller, session, fields).outcome == "unreachable"
+    assert pasting.paste(caller, session, fields).outcome == "unreachable"
     assert not Connection.objects.exists()
-    sessions.paste(caller, session, fields, keep_unverified=True)
+    pasting.paste(caller, session, fields, keep_unverified=True)
     row = Connection.objects.get()
     assert row.verification == "unverified"
     assert row.verify_at is not None
@@ -58,7 +58,7 @@ def test_an_unverified_key_is_tried_again_later(user, provider_http: ProviderHtt
 
     provider_http.reply("GET", OPENAI, status=503)
     caller, session = opened(user)
-    sessions.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}, keep_unverified=True)
+    pasting.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}, keep_unverified=True)
     provider_http.reply("GET", OPENAI, json={"data": []})
     verify_pending()
     assert Connection.objects.get().verification == "unverified", "not before its time"
@@ -73,7 +73,7 @@ def test_a_key_that_proves_wrong_later_needs_the_user(user, provider_http: Provi
 
     provider_http.reply("GET", OPENAI, status=503)
     caller, session = opened(user)
-    sessions.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}, keep_unverified=True)
+    pasting.paste(caller, session, {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx"}, keep_unverified=True)
     provider_http.reply("GET", OPENAI, status=401)
     clock.forward(minutes=6)
     verify_pending()
@@ -83,24 +83,24 @@ def test_a_key_that_proves_wrong_later_needs_the_user(user, provider_http: Provi
 def test_the_same_key_twice_is_one_connection_and_another_key_another(user, provider_http: ProviderHttp):
     provider_http.reply("GET", OPENAI, json={"data": []})
     for key in ("a", "a", "b"):
-        sessions.paste(*opened(user), {"apiKey": f"sk-proj-{key * 24}"})
+        pasting.paste(*opened(user), {"apiKey": f"sk-proj-{key * 24}"})
     assert [row.account for row in Connection.objects.order_by("created_at")] == ["OpenAI", "OpenAI 2"]
 
 
 def test_a_renewed_key_takes_the_old_ones_place(user, provider_http: ProviderHttp):
     provider_http.reply("GET", OPENAI, json={"data": []})
-    sessions.paste(*opened(user), {"apiKey": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa"})
+    pasting.paste(*opened(user), {"apiKey": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa"})
     row = Connection.objects.get()
-    sessions.paste(*opened(user, account=str(row.pk)), {"apiKey": "sk-proj-bbbbbbbbbbbbbbbbbbbbbbbb"})
+    pasting.paste(*opened(user, account=str(row.pk)), {"apiKey": "sk-proj-bbbbbbbbbbbbbbbbbbbbbbbb"})
     assert Connection.objects.get().held()["fields"]["apiKey"].endswith("bbb")
 
 
 def test_a_link_that_was_used_takes_no_second_key(user, provider_http: ProviderHttp):
     provider_http.reply("GET", OPENAI, json={"data": []})
     caller, session = opened(user)
-    sessions.paste(caller, session, {"apiKey": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa"})
+    pasting.paste(caller, session, {"apiKey": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa"})
     with pytest.raises(Refused):
-        sessions.paste(caller, session, {"apiKey": "sk-proj-bbbbbbbbbbbbbbbbbbbbbbbb"})
+        pasting.paste(caller, session, {"apiKey": "sk-proj-bbbbbbbbbbbbbbbbbbbbbbbb"})
     assert Connection.objects.count() == 1
 
 

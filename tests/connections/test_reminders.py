@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from connections import reminders
 from connections.models import Connection, Notice
-from providers import registry
+from providers import grants, registry
 from providers.oauth import Grant
 
 DAY = dt.timedelta(days=1)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,7 +97,7 @@ def crash(database: str, plan: list[tuple[str, str]]) -> list[Crash]:
                 for one in group:
                     _carry_out(stage, one)
                 # What heals must not be hit by the kills of another step.
-                until(lambda group=group: all(one.settled_after is not None for one in group), step, 150)
+                until(partial(_all_settled, group), step, 150)
             _judge(stage)
             return stage.crashes
     finally:
@@ -104,6 +105,10 @@ def crash(database: str, plan: list[tuple[str, str]]) -> list[Crash]:
         if to_database:
             to_database.close()
         rogue.stop()
+
+
+def _all_settled(group: list[Crash]) -> bool:
+    return all(one.settled_after is not None for one in group)
 
 
 def _carry_out(stage: Stage, one: Crash) -> None:
