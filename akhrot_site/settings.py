@@ -177,7 +177,8 @@ SQLITE_OPTIONS = {
 # Prepared statements need parameters bound by the server. A pooler such as PgBouncer in transaction mode cannot
 # keep them: `?prepare_threshold=None&server_side_binding=False` at the end of DATABASE_URL turns them off.
 POSTGRES_OPTIONS = {
-    "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+    # A pool that could not connect for half a second tries again when it is next asked, and not some seconds later.
+    "pool": {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 0.5},
     "prepare_threshold": 5,
     "server_side_binding": True,
     "connect_timeout": 5,

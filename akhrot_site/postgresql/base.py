@@ -7,18 +7,18 @@ asks the server whenever a connection is taken: a round trip for each request. A
 from __future__ import annotations
 
 import select
+from functools import partial
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
 
 
-def refuse_closed(connection: psycopg.Connection[Any]) -> None:
-    """Raises OperationalError if the server has said something to an idle connection: its farewell, or the end."""
+def is_closed(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has said something to an idle connection: its farewell, or the end."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
-        raise psycopg.OperationalError("the server has closed this connection")
+    return bool(poll.poll(0))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -26,6 +26,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def pool(self) -> Any:
         """Django's pool with our check in place of the one that asks the server."""
         pool = super().pool
-        if pool is not None:
-            pool._check = refuse_closed
+        if pool is not None and pool._check is None:
+            pool._check = partial(refuse_closed, pool)
         return pool
+
+
+def refuse_closed(pool: Any, connection: psycopg.Connection[Any]) -> None:
+    """Raises OperationalError for a closed connection, after throwing out all others that are closed as well.
+
+    The pool would find them one by one, with a longer pause before each.
+    """
+    if is_closed(connection):
+        pool.check()
+        raise psycopg.OperationalError("the server has closed this connection")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.__main__ import postgres
-from tests.proofs import crash, faults, race
+from tests.proofs import bulkhead, crash, faults, race, soak
 from tests.proofs.house import own_database
 
 Proof = Callable[[str], dict[str, Any]]
@@ -35,7 +35,24 @@ def misbehaving(database: str) -> dict[str, Any]:
     return faults.table(faults.faults(database))
 
 
-PROOFS: dict[str, Proof] = {"race": racing, "slow": racing_slowly, "crash": crashing, "faults": misbehaving}
+def soaking(database: str) -> dict[str, Any]:
+    """Ten minutes."""
+    return soak.soak(database, seconds=600)
+
+
+def hanging(database: str) -> dict[str, Any]:
+    """Twenty seconds quiet, twenty beside the crowd."""
+    return bulkhead.bulkhead(database, seconds=20)
+
+
+PROOFS: dict[str, Proof] = {
+    "race": racing,
+    "slow": racing_slowly,
+    "crash": crashing,
+    "faults": misbehaving,
+    "soak": soaking,
+    "bulkhead": hanging,
+}
 
 
 def main() -> int:
