@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Max, Min
 from django.utils import timezone
+
+from apikeys.statements import Insert
 
 if TYPE_CHECKING:
     from apikeys.models import ApiKey
@@ -149,12 +152,12 @@ def record(
     connection_id: UUID | None = None,
     purpose: str = "",
     detail: str = "",
-) -> AuditEvent:
+) -> None:
     """Write one event. Call it in the transaction of the deed: no record, no deed.
 
     `action` is a noun and a verb, for instance ``token.fetch``, ``session.complete``, ``connection.disconnect``.
     """
-    return AuditEvent.objects.create(
+    event = AuditEvent(
         user=caller.user,
         action=action,
         outcome=outcome,
@@ -167,3 +170,9 @@ def record(
         purpose=purpose[:200],
         detail=detail[:300],
     )
+    _insert().write(event)
+
+
+@cache
+def _insert() -> Insert[AuditEvent]:
+    return Insert(AuditEvent)

@@ -8,6 +8,7 @@ import secrets
 import string
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from apikeys.ledger import AuditEvent as AuditEvent
 from apikeys.ledger import RollUp as RollUp
+from apikeys.statements import FirstJoined
 
 ALPHABET = string.digits + string.ascii_letters
 ID_LENGTH = 8
@@ -82,11 +84,14 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return row, f"akhrot_{key_id}_{secret}"
 
     def authenticate(self, key: str) -> "ApiKey | None":
-        """The usable key with its user in one read, or None: malformed, unknown, revoked, expired, inactive user."""
+        """The usable key with its user in one read, or None: malformed, unknown, revoked, expired, inactive user.
+
+        It looks among all keys, whatever this QuerySet is filtered by.
+        """
         parts = split_key(key)
         if parts is None:
             return None
-        row = self.select_related("user").filter(pk=parts[0]).first()
+        row = _by_id().read(parts[0])
         right = hmac.compare_digest(row.digest if row else NO_DIGEST, digest(parts[1]))
         return row if row and right and row.is_usable() else None
 
@@ -151,3 +156,8 @@ class ApiKey(models.Model):
         if not self._state.adding and kwargs.get("update_fields") is None:
             kwargs["update_fields"] = ["name", "providers", "may_disconnect", "expires_at"]
         super().save(*args, **kwargs)
+
+
+@cache
+def _by_id() -> FirstJoined[ApiKey]:
+    return FirstJoined(ApiKey, "user", where=["id"])

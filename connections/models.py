@@ -27,18 +27,20 @@ VERIFY_AGAIN = dt.timedelta(minutes=5)
 LONGEST_MARGIN = dt.timedelta(minutes=5)
 # A row that becomes due right after a sweep is found by the next one.
 SWEEP_EVERY = dt.timedelta(seconds=5)
+# The default first, then by age.
+FETCH_ORDER = ("-is_default", "created_at")
 
 
 class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
     def of(self, user: User) -> "ConnectionQuerySet":
         """The connections of `user` with their providers, the default of each first, then by age."""
         rows = self.filter(user=user).select_related("provider").defer("provider__client_secret")
-        return rows.order_by("provider_id", "-is_default", "created_at")
+        return rows.order_by("provider_id", *FETCH_ORDER)
 
     def to(self, provider: str, user: User) -> "ConnectionQuerySet":
-        """The connections of `user` to one provider, the default first, then by age: the order a fetch looks in."""
+        """The connections of `user` to one provider, in the order that a fetch looks in."""
         rows = self.filter(user=user, provider_id=provider).select_related("provider")
-        return rows.order_by("-is_default", "created_at")
+        return rows.order_by(*FETCH_ORDER)
 
     def named(self, account: str) -> "ConnectionQuerySet":
         """Those that `account` may mean: a connection id, else the label or the provider's id of an account."""

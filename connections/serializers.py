@@ -44,6 +44,8 @@ class Scope(Text):
 class Known(serializers.Serializer[Any]):
     """A JSON object whose every name is known."""
 
+    default_error_messages = {"null": "must be a JSON object"}
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"body": "must be a JSON object"})

@@ -2,14 +2,16 @@
 
 import datetime as dt
 import time
+from functools import cache
 from typing import Any
 
 from django.utils import timezone
 
 from apikeys.ledger import Caller, record
+from apikeys.statements import FirstJoined
 from connections import errors, flights, tasks
 from connections.asking import CLIENT_REFUSED
-from connections.models import Connection
+from connections.models import FETCH_ORDER, Connection
 from connections.sessions import chosen, offered_provider
 from providers import call
 from providers.http import ProviderUnavailable
@@ -66,15 +68,25 @@ def _find(caller: Caller, provider: str, account: str) -> Connection:
     """The connection that is meant: the named one, or the default. One read unless something is wrong."""
     if caller.key and not caller.key.allows(provider):
         offered_provider(caller, provider)
-    rows = Connection.objects.to(provider, caller.user)
-    connection = (rows.named(account) if account else rows)[:2]
-    found = list(connection) if account else list(connection[:1])
-    if len(found) == 1 and found[0].provider.enabled and found[0].provider.is_known():
-        return found[0]
+    found = _named(caller, provider, account) if account else _default().read(provider, caller.user.pk)
+    if found and found.provider.enabled and found.provider.is_known():
+        return found
     offered_provider(caller, provider)
-    if not rows.exists():
+    if not Connection.objects.to(provider, caller.user).exists():
         raise errors.IntegrationNotFound(provider)
     return chosen(caller, provider, account)
+
+
+def _named(caller: Caller, provider: str, account: str) -> Connection | None:
+    """The only connection that `account` may mean."""
+    found = list(Connection.objects.to(provider, caller.user).named(account)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def _default() -> FirstJoined[Connection]:
+    """Reads what a fetch without ``account`` answers with: the first of `Connection.objects.to`."""
+    return FirstJoined(Connection, "provider", where=["provider", "user"], order=FETCH_ORDER)
 
 
 def _service(connection: Connection, code: str) -> Service | None:

@@ -5,6 +5,7 @@ import json
 import logging
 import secrets
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -35,6 +36,29 @@ from akhrot_site.logs import redact_text, redact_value
 )
 def test_text_keeps_all_but_the_secret(text: str, left: str):
     assert redact_text(text) == left
+
+
+def test_text_that_no_pattern_is_tried_on_holds_nothing_to_cut():
+    openings = (
+        "akhrot_Ab3",
+        "Bearer",
+        "basic",
+        "code",
+        "x_token",
+        "/oauth/callback/x",
+        "/owner",
+        "postgres://ada",
+        "x",
+    )
+    between = (*filter(str.isspace, map(chr, range(0x3001))), "_", "=", "/", "?", ":", "@", "-")
+    cuts = 0
+    for text in map("".join, product(openings, between, ("Ab3", "Ab3@db"))):
+        cut = text
+        for pattern, replacement in logs.PATTERNS:
+            cut = pattern.sub(replacement, cut)
+        assert redact_text(text) == cut
+        cuts += cut != text
+    assert cuts > len(logs.PATTERNS)
 
 
 def test_values_under_telling_names_are_cut_wherever_they_stand():

@@ -60,6 +60,7 @@ def test_401_comes_before_400(db: None):
     [
         ("{not json", None),
         ("[]", "body"),
+        ("null", "body"),
         ({}, "provider"),
         ({"provider": 3}, "provider"),
         ({"provider": "google", "nonsense": 1}, "nonsense"),

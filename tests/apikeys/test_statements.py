@@ -1,0 +1,101 @@
+"""Statements made once give what Django's own would give, in every thread, and keep no thread's connection."""
+
+import datetime as dt
+import gc
+import threading
+import uuid
+import weakref
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection as db
+from django.db import connections, models
+from django.utils import timezone
+
+from apikeys.ledger import AuditEvent
+from apikeys.models import ApiKey, _by_id
+from apikeys.statements import Insert
+from connections.models import Connection
+from connections.tokens import _default
+from tests.agents import Key
+
+UNUSUAL = {
+    "address": "2001:db8::1",
+    "connection_id": uuid.UUID(int=7),
+    "account": "Ådа “%s”; --",
+    "at": dt.datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=dt.UTC),
+}
+
+
+def contents(row: models.Model | None) -> dict[str, Any]:
+    """Every attribute of a row as it stands in memory, and those of the row that came with it."""
+    assert row
+    state = row.__dict__["_state"]
+    joined = {name: contents(other) for name, other in state.fields_cache.items()}
+    return {**row.__dict__, "_state": (state.db, state.adding, joined)}
+
+
+@pytest.mark.django_db
+def test_a_key_is_read_as_django_reads_it(key: Key, django_assert_num_queries: Any) -> None:
+    now = timezone.now()
+    User.objects.update(last_login=now, first_name="Ada")
+    ApiKey.objects.update(providers=["google"], expires_at=now, last_used_at=now, may_disconnect=False)
+    with django_assert_num_queries(1):
+        read = _by_id().read(key.row.pk)
+        assert read
+        assert read.user.first_name == "Ada"
+    assert contents(read) == contents(ApiKey.objects.select_related("user").get())
+    assert _by_id().read("00000000") is None
+
+
+@pytest.mark.django_db
+def test_a_connection_is_read_as_django_reads_it(user: User, other_user: User, connect: Any, configured: Any) -> None:
+    configured("google", client_secret="s3", extra_scopes=["more"], client_refused_at=timezone.now())
+    connect("google", user=other_user)
+    connect("openai")
+    first, second = connect("google"), connect("google", inputs={"shop": "walnuts"}, retry_at=timezone.now())
+    for default in (first, second):
+        default.make_default()
+        read = _default().read("google", user.pk)
+        assert read
+        assert read.pk == default.pk
+        assert contents(read) == contents(Connection.objects.to("google", user).first())
+        assert (read.held(), read.provider.client_secret) == (default.held(), "s3")
+    Connection.objects.update(is_default=False)
+    assert contents(_default().read("google", user.pk)) == contents(Connection.objects.to("google", user).first())
+    assert _default().read("slack", user.pk) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("given", [{}, UNUSUAL])
+def test_an_event_is_written_as_django_writes_it(user: User, given: dict[str, Any]) -> None:
+    values = {"at": timezone.now(), "user": user, "action": "token.fetch", **given}
+    AuditEvent.objects.create(**values)
+    Insert(AuditEvent).write(AuditEvent(**values))
+    first, second = AuditEvent.objects.order_by("pk").values()
+    assert second == {**first, "id": second["id"]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_no_connection_and_leave_none_behind(key: Key, connect: Any) -> None:
+    connect("google")
+    for made in (_by_id, _default):
+        made.cache_clear()
+    wrappers, found = [], []
+
+    def fetch() -> None:
+        found.append((_by_id().read(key.row.pk), _default().read("google", key.row.user_id)))
+        wrappers.append(weakref.ref(connections["default"]))
+        db.close()
+
+    threads = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    del threads, thread
+    gc.collect()
+    assert [contents(row) for row, _ in found] == [contents(found[0][0])] * 4
+    assert [contents(row) for _, row in found] == [contents(found[0][1])] * 4
+    assert [wrapper() for wrapper in wrappers] == [None] * 4
