@@ -416,6 +416,8 @@ UNFOLD = {
                     {"title": "Providers", "icon": "hub", "link": changelist("providers_provider")},
                     {"title": "Connections", "icon": "link", "link": changelist("connections_connection")},
                     {"title": "Connect links", "icon": "add_link", "link": changelist("connections_oauthsession")},
+                    {"title": "Refreshes", "icon": "autorenew", "link": changelist("connections_refresh")},
+                    {"title": "Notices", "icon": "outgoing_mail", "link": changelist("connections_notice")},
                 ]
             },
             {

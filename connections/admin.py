@@ -15,8 +15,10 @@ from unfold.decorators import display
 
 from apikeys.admin import ReadOnlyAdmin, moment, tell_owner
 from apikeys.authentication import caller_of
-from connections import connect
+from connections import connect, history_admin
 from connections.models import Connection, OAuthSession
+
+__all__ = ["ConnectionAdmin", "OAuthSessionAdmin", "history_admin"]
 
 STATES = {"active": "success", "failing": "warning", "needs its user": "danger"}
 VERIFICATIONS = {"verified": "success", "restricted": "info", "unverified": "warning"}
@@ -61,7 +63,22 @@ class ConnectionAdmin(ReadOnlyAdmin):
     search_help_text = "Account or person"
     ordering = ("-created_at",)
     fieldsets = (
-        (None, {"fields": ("provider", "account", "account_id", "user", "is_default", "granted", "inputs", "ledger")}),
+        (
+            None,
+            {
+                "fields": (
+                    "provider",
+                    "account",
+                    "account_id",
+                    "user",
+                    "is_default",
+                    "granted",
+                    "inputs",
+                    "ledger",
+                    "history",
+                )
+            },
+        ),
         ("State", {"fields": ("state", "status_reason", "verified", "failures", "last_error", "retry_at")}),
         (
             "Credential",
@@ -108,6 +125,12 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def granted(self, row: Connection) -> str:
         """What the user agreed to, one in each line."""
         return "\n".join(row.scopes)
+
+    @display(description="Refreshes")
+    def history(self, row: Connection) -> SafeString:
+        """Each attempt to renew its credential."""
+        url = f"{reverse('admin:connections_refresh_changelist')}?connection_id={row.pk}"
+        return format_html('<a href="{}" class="text-link">Its attempts</a>', url)
 
     @display(description="Ledger")
     def ledger(self, row: Connection) -> SafeString:

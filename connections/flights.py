@@ -21,7 +21,7 @@ from connections.asking import Landing as Landing
 from connections.databases import give_back
 from connections.lanes import Lanes
 from connections.models import Connection
-from providers import http, oauth
+from providers import breaker, http, oauth
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +38,15 @@ _aloft: dict[UUID, "Future[Landing]"] = {}
 _aloft_lock = threading.RLock()
 
 
-def launch(connection: Connection) -> "Future[Landing]":
-    """The flight of this connection in this process: the one under way, or a new one."""
+def launch(connection: Connection, *, shared: bool = False) -> "Future[Landing]":
+    """The flight of this connection in this process: the one under way, or a new one.
+
+    `shared`: callers wait for its row, which is read once for all of them.
+    """
     with _aloft_lock:
         flight = _aloft.get(connection.pk)
         if flight is None:
-            flight = _aloft[connection.pk] = _lanes.submit(_lane(connection), _fly, connection)
+            flight = _aloft[connection.pk] = _lanes.submit(_lane(connection), _fly, connection, shared)
             figures.show_flights(len(_aloft))
             flight.add_done_callback(lambda _: _land(connection.pk))
         return flight
@@ -69,25 +72,26 @@ def refresh(connection: Connection, patience: float = CALLER_PATIENCE) -> Landin
     """Have the connection refreshed and wait up to `patience` seconds; the flight goes on if that is too short.
 
     Never raises for what the provider does: the `Landing` tells. Raises ProviderUnavailable when half of the
-    process's threads are waiting on providers already.
+    process's threads are waiting on providers already, and HostDown while the token host is not asked.
     """
+    breaker.token_hosts.check(_lane(connection))
     with http.waiting_room():
-        flight = launch(connection)
+        flight = launch(connection, shared=True)
         give_back()
         try:
             return flight.result(timeout=patience)
         except (TooLate, CancelledError):
-            return Landing("the provider is slow to answer", 2.0)
+            return Landing("the provider is slow to answer", 5.0)
 
 
-def _fly(row: Connection) -> Landing:
+def _fly(row: Connection, shared: bool) -> Landing:
     """One flight in the executor: take the lease and ask, or watch whoever holds it."""
     try:
         if spool.has(row.pk, row.generation):
             keeping.replay(older_than=0)
         lease = row.take_lease()
         landing = asking.ask(row, lease) if lease else _watch(row)
-        return landing if landing.error else replace(landing, row=_read(row.pk))
+        return replace(landing, row=_read(row.pk)) if shared and not landing.error else landing
     except DatabaseError as error:
         log.error("flight_without_database", connection=str(row.pk), error=type(error).__name__)
         return AWAY

@@ -17,7 +17,7 @@ from apikeys.authentication import caller_of
 from apikeys.models import ApiKey, AuditEvent
 from connections import connect, sessions, wording
 from connections.errors import ApiError
-from connections.models import Connection, OAuthSession
+from connections.models import Connection, OAuthSession, Refresh
 from connections.oauth_session import MOST_PENDING
 from providers.models import Provider
 
@@ -143,6 +143,7 @@ def connection_page(request: HttpRequest, connection_id: UUID) -> HttpResponse:
         "ready": ready,
         "missing": [one for one in row.spec.services if one not in ready],
         "lines": wording.lines(AuditEvent.objects.about(row.pk).filter(user=row.user)[:RECENT], row.user),
+        "refreshes": Refresh.objects.of(row)[:RECENT],
         "last_fetch": _last_fetches([row]).get(row.pk),
         "trouble": row.trouble(),
         "needs_user": row.provider.enabled and row.needs_user(),

@@ -75,6 +75,14 @@ class Breakers:
         with self._lock:
             return {host: bool(breaker.shut_until) for host, breaker in self._of.items()}
 
+    def check(self, host: str) -> None:
+        """Raises HostDown while `host` is not asked, for who would only stand in line to be told so."""
+        with self._lock:
+            breaker = self._of.get(host)
+            wait = breaker.shut_until - self._clock() if breaker and breaker.shut_until else 0.0
+        if wait > 0:
+            raise HostDown(f"{host} did not answer lately", retry_after=max(1.0, wait))
+
     def _enter(self, host: str) -> None:
         with self._lock:
             breaker = self._of.get(host)

@@ -3,6 +3,7 @@
 import email.utils
 import ipaddress
 import json as jsonlib
+import random
 import socket
 import ssl
 import threading
@@ -23,6 +24,7 @@ from django.conf import settings
 CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
 LONGEST_RETRY_AFTER = 3600.0
+COME_AGAIN = (4.0, 10.0)
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 _resolvers = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolve")
@@ -254,10 +256,12 @@ _waiters = threading.BoundedSemaphore(settings.AKHROT_WEB_THREADS // 2)
 def waiting_room() -> Iterator[None]:
     """A place among the threads that may wait on providers: half of them, so that the rest go on serving.
 
-    Raises ProviderUnavailable at once when there is none left.
+    Raises ProviderUnavailable at once when there is none left. When to come again is spread out, so that a crowd does
+    not return as one.
     """
     if not _waiters.acquire(blocking=False):
-        raise ProviderUnavailable("too many calls are waiting on providers", retry_after=1.0)
+        wait = random.uniform(*COME_AGAIN)  # noqa: S311
+        raise ProviderUnavailable("too many calls are waiting on providers", retry_after=wait)
     try:
         yield
     finally:

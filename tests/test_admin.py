@@ -17,7 +17,8 @@ from django.utils import timezone
 from apikeys.ledger import Caller, record
 from apikeys.models import ApiKey, AuditEvent
 from connections import sessions
-from connections.models import Connection, OAuthSession
+from connections.asking import tell_lost
+from connections.models import Connection, Notice, OAuthSession, Refresh
 from providers.models import Provider
 from tests.staff import administrator as administrator
 from tests.staff import staff as staff
@@ -34,7 +35,11 @@ def address(page: str, model: type[Model], *args: Any) -> str:
 def secrets(staff: Client, user: User, agent: Any, connect: Any, configured: Any) -> list[str]:
     """A row of every model, with everything that no page may show."""
     configured("google", client_secret=f"{MARK}-client")
-    connect("google", access_token=f"{MARK}-access", refresh_token=f"{MARK}-refresh", extra={"user": f"{MARK}-extra"})
+    row = connect(
+        "google", access_token=f"{MARK}-access", refresh_token=f"{MARK}-refresh", extra={"user": f"{MARK}-extra"}
+    )
+    Refresh.objects.note(row, Refresh.Outcome.REVOKED, took=0.2, reason="invalid_grant")
+    tell_lost(row, "invalid_grant")
     connect("twilio", fields={"authToken": f"{MARK}-token"})
     session = sessions.start(Caller(user=user), provider="google")
     state, nonce, verifier = session.start()
@@ -48,7 +53,8 @@ def secrets(staff: Client, user: User, agent: Any, connect: Any, configured: Any
 
 
 def test_nothing_else_is_registered():
-    expected = {ApiKey, AuditEvent, Provider, Connection, OAuthSession, User, EmailAddress, Authenticator}
+    kept = {ApiKey, AuditEvent, Provider, Connection, OAuthSession, Refresh, Notice}
+    expected = kept | {User, EmailAddress, Authenticator}
     assert set(MODELS) == expected
 
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 
-from connections.models import Connection
+from connections.models import Connection, Refresh
 from connections.wording import reason_in_words
 from providers.parts import Service
 from providers.spec import ProviderSpec
@@ -108,6 +108,18 @@ def reason(connection: Connection) -> str:
     """Why it needs its user, as a clause."""
     given = reason_in_words(connection.spec.name, connection.status_reason)
     return given or "its token has ended and there is nothing to refresh it with"
+
+
+@register.filter
+def in_words(refresh: Refresh, provider_name: str) -> str:
+    """The reason of one attempt to renew, for people."""
+    return reason_in_words(provider_name, refresh.reason) if refresh.reason else ""
+
+
+@register.filter
+def took(refresh: Refresh) -> str:
+    """How long it took: "240 ms", "1.4 s"."""
+    return f"{refresh.took_ms} ms" if refresh.took_ms < 1000 else f"{refresh.took_ms / 1000:.1f} s"
 
 
 @register.filter

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.__main__ import postgres
-from tests.bench import fetching, refreshing, starting
+from tests.bench import fetching, refreshing, scale, starting
 from tests.bench.machine import describe
 from tests.bench.rows import Bench, Measurement, Row
 from tests.bench.table import aligned, cells, markdown
@@ -18,6 +18,9 @@ ROWS: list[tuple[str, Measurement]] = [
     ("context", fetching.context),
     ("start", starting.start),
     ("callers", refreshing.callers),
+    ("bulkhead", scale.bulkhead),
+    ("sweep", scale.sweep),
+    ("sustained", scale.sustained),
 ]
 SECONDS, QUICK_SECONDS = 10.0, 2.0
 

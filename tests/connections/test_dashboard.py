@@ -11,7 +11,7 @@ from apikeys.ledger import Caller
 from apikeys.models import ApiKey, AuditEvent
 from connections import sessions
 from connections.connect import connect_key
-from connections.models import Connection, OAuthSession
+from connections.models import Connection, OAuthSession, Refresh
 from providers.models import Provider
 from providers.verify import Verdict
 from tests.provider_http import ProviderHttp
@@ -222,3 +222,23 @@ def test_a_key_is_nobody_elses_and_has_a_known_lifetime(browser: Client, user: A
     for wrong in ({"name": "", "expires": "never"}, {"name": "x", "expires": "10000"}):
         assert browser.post("/app/keys/", wrong).status_code == 422
     assert ApiKey.objects.count() == 1
+
+
+def test_a_connection_shows_how_its_renewals_went(browser, connect):
+    row = connect("google")
+    Refresh.objects.note(row, Refresh.Outcome.RENEWED, took=0.24)
+    Refresh.objects.note(
+        row, Refresh.Outcome.UNAVAILABLE, took=1.44, reason="the token endpoint answered 503: no token"
+    )
+    page = browser.get(f"/app/connections/{row.pk}/").content.decode()
+    assert "Renewals" in page
+    assert "took 240 ms" in page
+    assert "took 1.4 s" in page
+    assert "Provider unavailable" in page
+    assert "503" in page
+
+
+def test_nobody_elses_renewals_are_shown(browser, connect):
+    row, other = connect("google"), connect("google")
+    Refresh.objects.note(other, Refresh.Outcome.UNAVAILABLE, reason="a reason of the other")
+    assert "a reason of the other" not in browser.get(f"/app/connections/{row.pk}/").content.decode()

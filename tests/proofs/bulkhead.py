@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from tests.proofs.callers import Caller, count, percentile
+from tests.proofs.callers import Caller, Told, count, percentile
 from tests.proofs.house import house
 from tests.rogue.process import ROOT, Rogue
 
@@ -67,16 +67,23 @@ def steady(url: str, key: str, seconds: float) -> dict[str, Any]:
 
 
 async def _steady(url: str, key: str, seconds: float) -> None:
-    callers, told, running = [Caller(url, key) for _ in range(20)], [], set()
-    began = time.monotonic()
+    """At the same pace whatever the answers take: who waits does not send less."""
+    idle: list[Caller] = []
+
+    async def one() -> Told:
+        caller = idle.pop() if idle else Caller(url, key)
+        try:
+            return await caller.fetch(provider="calm")
+        finally:
+            idle.append(caller)
+
+    began, running = time.monotonic(), []
     for number in range(int(seconds * RATE)):
         await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
-        task = asyncio.create_task(callers[number % len(callers)].fetch(provider="calm"))
-        running.add(task)
-        task.add_done_callback(lambda done: told.append(done.result()))
-    await asyncio.gather(*running)
-    took = [one.took * 1000 for one in told]
-    refused = sum(one.status != 200 for one in told)
+        running.append(asyncio.create_task(one()))
+    told = await asyncio.gather(*running)
+    took = [answer.took * 1000 for answer in told]
+    refused = sum(answer.status != 200 for answer in told)
     print(json.dumps({"p99": round(percentile(took, 0.99), 1), "fetched": len(told), "refused": refused}))
 
 

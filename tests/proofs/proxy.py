@@ -73,20 +73,17 @@ class Proxy:
         return self._hold == "request" or (self._hold == "commit" and b"COMMIT" in data)
 
     def _wait(self, client: socket.socket) -> bool:
-        """Whether the client was still there when the hold was released; what a dead one said is not passed on."""
+        """Whether the client was still there after the hold was released; what a dead one said is not passed on."""
         self.held.set()
-        client.settimeout(0.05)
-        while not self._released.is_set():
-            try:
-                if not client.recv(1, socket.MSG_PEEK):
-                    return False
-            except TimeoutError:
-                continue
-            except OSError:
-                return False
-            self._released.wait(0.05)
-        client.settimeout(None)
-        return True
+        self._released.wait()
+        client.settimeout(0.5)
+        try:
+            return bool(client.recv(1, socket.MSG_PEEK))
+        except TimeoutError:
+            client.settimeout(None)
+            return True
+        except OSError:
+            return False
 
     def _pump_back(self, server: socket.socket, client: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
