@@ -1,10 +1,10 @@
 """Statements whose SQL is written once, and not by Django for each request.
 
 Django compiles a query anew whenever it runs, which takes several times as long as the database needs for it. That
-matters in one place, the fetch of a fresh token; everything else goes through QuerySets. Columns, their order and
-their conversion come from the models, so that a migration changes them here as well.
+matters in two places, the fetch of a fresh token and the end of a refresh; everything else goes through QuerySets.
+Columns, their order and their conversion come from the models, so that a migration changes them here as well.
 
-Both classes are thread-local: what `__init__` makes is made anew in each thread, from the same arguments. Django's
+The classes are thread-local: what `__init__` makes is made anew in each thread, from the same arguments. Django's
 converters belong to a thread's connection, and one held by other threads would keep that connection open.
 """
 
@@ -72,6 +72,27 @@ class Insert(threading.local, Generic[M]):
         values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in self.fields]
         with connection.cursor() as cursor:
             cursor.execute(self.sql, values)
+
+
+class Replace(threading.local, Generic[M]):
+    """Sets `columns` of the one row that still has the expected number in `counted`, which grows by one."""
+
+    def __init__(self, model: type[M], columns: Sequence[str], *, counted: str) -> None:
+        by_name = {field.name: field for field in model._meta.concrete_fields}
+        self.fields = [by_name[name] for name in columns]
+        self.key, counter = model._meta.pk, _quoted(by_name[counted].column)
+        changes = ", ".join(f"{_quoted(field.column)} = %s" for field in self.fields)
+        self.sql = (
+            f"UPDATE {_quoted(model._meta.db_table)} SET {changes}, {counter} = {counter} + 1"  # noqa: S608
+            f" WHERE {_quoted(self.key.column)} = %s AND {counter} = %s"
+        )
+
+    def write(self, key: Any, expected: int, values: Sequence[Any]) -> bool:
+        """Whether there was such a row. One statement."""
+        given = [field.get_db_prep_save(value, connection) for field, value in zip(self.fields, values, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, [*given, self.key.get_db_prep_value(key, connection), expected])
+            return bool(cursor.rowcount == 1)
 
 
 def _converters(field: Any) -> list[tuple[Any, Any]]:

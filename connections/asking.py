@@ -88,9 +88,7 @@ def _was_answered_elsewhere(row: Connection) -> bool:
     """Note the flight that died, and wait a moment for what may have been received before it did."""
     began = row.lease_began()
     reason = "the process that asked died; whether the provider had answered is not known"
-    note = Refresh.objects.note(row, Refresh.Outcome.INTERRUPTED, reason=reason)
-    if began:
-        Refresh.objects.filter(pk=note.pk).update(at=began)
+    Refresh.objects.note(row, Refresh.Outcome.INTERRUPTED, reason=reason, at=began)
     deadline = time.monotonic() + GRACE
     while time.monotonic() < deadline:
         if spool.has(row.pk, row.generation):

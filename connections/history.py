@@ -1,11 +1,13 @@
 """What became of each attempt to refresh a connection: for its user, for the operator, for the figures."""
 
 import datetime as dt
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models, transaction
 from django.utils import timezone
 
+from apikeys.statements import Insert
 from connections import figures
 
 if TYPE_CHECKING:
@@ -15,13 +17,20 @@ PURGE_BATCH = 1_000
 
 
 class RefreshQuerySet(models.QuerySet["Refresh"]):
-    def note(self, connection: "Connection", outcome: str, *, took: float = 0.0, reason: str = "") -> "Refresh":
+    def note(
+        self,
+        connection: "Connection",
+        outcome: str,
+        *,
+        took: float = 0.0,
+        reason: str = "",
+        at: dt.datetime | None = None,
+    ) -> None:
         """Write down one attempt, `took` in seconds. Call it in the transaction that writes the connection."""
         # A commit that fails is tried again, and would count twice.
         transaction.on_commit(lambda: figures.count_refresh(connection.provider_id, outcome, took))
-        return self.create(
-            connection_id=connection.pk, outcome=outcome, took_ms=round(took * 1000), reason=reason[:300]
-        )
+        facts = {"outcome": outcome, "took_ms": round(took * 1000), "reason": reason[:300]}
+        _insert().write(Refresh(connection_id=connection.pk, at=at or timezone.now(), **facts))
 
     def of(self, connection: "Connection") -> "RefreshQuerySet":
         """Those of one connection, the newest first."""
@@ -67,6 +76,11 @@ class Refresh(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.outcome}"
+
+
+@cache
+def _insert() -> Insert[Refresh]:
+    return Insert(Refresh)
 
 
 class Sweep(models.Model):

@@ -2,17 +2,19 @@
 
 import datetime as dt
 import json
-import random
 import secrets
 import uuid
+from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
+from apikeys.statements import Replace
+from connections import margins
 from connections.history import Refresh as Refresh
 from connections.history import Sweep as Sweep
 from connections.notices import Notice as Notice
@@ -24,9 +26,6 @@ from providers.sealed import SealedTextField
 from providers.spec import ProviderSpec
 
 VERIFY_AGAIN = dt.timedelta(minutes=5)
-LONGEST_MARGIN = dt.timedelta(minutes=5)
-# A row that becomes due right after a sweep is found by the next one.
-SWEEP_EVERY = dt.timedelta(seconds=5)
 # The default first, then by age.
 FETCH_ORDER = ("-is_default", "created_at")
 
@@ -157,13 +156,8 @@ class Connection(Refreshable):
         return left is not None and left <= dt.timedelta(0)
 
     def margin(self) -> dt.timedelta:
-        """How long before its end the token is ageing: the smaller of 5 minutes and a tenth of its lifetime."""
-        oauth = self.spec.oauth
-        if oauth and oauth.margin is not None:
-            return dt.timedelta(seconds=oauth.margin)
-        if not self.expires_at:
-            return LONGEST_MARGIN
-        return min(LONGEST_MARGIN, (self.expires_at - self.issued_at) / 10)
+        """How long before its end the token is ageing."""
+        return margins.margin(self.spec, self.expires_at - self.issued_at if self.expires_at else None)
 
     def is_ageing(self) -> bool:
         """Whether the token is inside its margin: good, but due for a refresh."""
@@ -218,7 +212,7 @@ class Connection(Refreshable):
             "issued_at": timezone.now(),
             "expires_at": grant.expires_at,
             "refreshable": renewable,
-            "refresh_at": _refresh_at(grant, self.spec) if renewable else None,
+            "refresh_at": margins.refresh_at(self.spec, grant) if renewable else None,
             "scopes": self.scopes if grant.scopes is None else grant.scopes,
             **self._end_columns(grant.ends_at),
             "status": self.Status.ACTIVE,
@@ -246,7 +240,7 @@ class Connection(Refreshable):
         a reconnect or disconnect the generation differs (or the row is gone) and nothing is written: False.
         """
         columns = self.credential_columns(grant)
-        return bool(self._fenced().update(generation=F("generation") + 1, **columns))
+        return _replacing(tuple(columns)).write(self.pk, self.generation, list(columns.values()))
 
     def holds(self, grant: Grant) -> bool:
         """Whether the row, read again, has the credential of `grant`: a commit may succeed and its answer be lost."""
@@ -268,6 +262,12 @@ class Connection(Refreshable):
         self.is_default = True
 
 
+@cache
+def _replacing(columns: tuple[str, ...]) -> Replace[Connection]:
+    """The UPDATE of these columns, fenced by the generation."""
+    return Replace(Connection, columns, counted="generation")
+
+
 def _sealed_column() -> SealedTextField:
     field = Connection._meta.get_field("secrets")
     assert isinstance(field, SealedTextField)  # noqa: S101
@@ -277,22 +277,3 @@ def _sealed_column() -> SealedTextField:
 def new_token_id() -> str:
     """A name for one access token that says nothing about it."""
     return f"tok_{secrets.token_urlsafe(12)}"
-
-
-def _refresh_at(grant: Grant, spec: ProviderSpec) -> dt.datetime | None:
-    """When the sweep should refresh: before the margin, by up to a fifth of it so that no two rows meet by rule.
-
-    A sweep may come five seconds late, which matters to tokens that live for half a minute: they are due earlier by
-    as much, but not before half their life. A refresh token that lapses when unused is used in its last fifth.
-    """
-    now, moments = timezone.now(), []
-    if grant.expires_at is not None:
-        lifetime = grant.expires_at - now
-        margin = min(LONGEST_MARGIN, lifetime / 10)
-        if spec.oauth and spec.oauth.margin is not None:
-            margin = dt.timedelta(seconds=spec.oauth.margin)
-        early = min(margin * random.uniform(1.0, 1.2) + SWEEP_EVERY, lifetime / 2)  # noqa: S311
-        moments.append(grant.expires_at - max(early, margin))
-    if spec.oauth and spec.oauth.refresh_lifetime is not None:
-        moments.append(now + dt.timedelta(seconds=spec.oauth.refresh_lifetime) * random.uniform(0.8, 0.9))  # noqa: S311
-    return min(moments, default=None)

@@ -67,10 +67,10 @@ def _is_due(row: Connection) -> bool:
 @shared_task(name="connections.sweep")
 def sweep() -> int:
     """Claim what is due and hand it out, as much as may be outstanding at once; answers how many connections."""
-    keeping.replay()
     outstanding = Connection.objects.claimed()
     handed_out = _hand_out(SWEEP_BATCH * SWEEP_BATCHES - outstanding)
     Sweep.objects.update_or_create(pk=1, defaults={"at": timezone.now(), "handed_out": handed_out})
+    keeping.replay()
     return handed_out
 
 

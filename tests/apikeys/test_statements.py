@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apikeys.ledger import AuditEvent
 from apikeys.models import ApiKey, _by_id
-from apikeys.statements import Insert
+from apikeys.statements import Insert, Replace
 from connections.models import Connection
 from connections.tokens import _default
 from tests.agents import Key
@@ -99,3 +99,16 @@ def test_threads_share_no_connection_and_leave_none_behind(key: Key, connect: An
     assert [contents(row) for row, _ in found] == [contents(found[0][0])] * 4
     assert [contents(row) for _, row in found] == [contents(found[0][1])] * 4
     assert [wrapper() for wrapper in wrappers] == [None] * 4
+
+
+@pytest.mark.django_db
+def test_a_row_is_replaced_as_django_replaces_it_and_only_from_the_expected_number(connect: Any) -> None:
+    row = connect("google")
+    columns = {"scopes": ["a", "b"], "expires_at": UNUSUAL["at"], "last_error": UNUSUAL["account"], "retry_at": None}
+    statement = Replace(Connection, list(columns), counted="generation")
+    assert not statement.write(row.pk, 5, list(columns.values()))
+    assert statement.write(row.pk, 0, list(columns.values()))
+    found = Connection.objects.get(pk=row.pk)
+    assert {name: getattr(found, name) for name in columns} == columns
+    assert found.generation == 1
+    assert found.held() == row.held()
