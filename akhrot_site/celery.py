@@ -40,6 +40,14 @@ def stamp(headers: dict[str, Any], **_: Any) -> None:
     queues.stamp(headers)
 
 
+# A thousand refreshes may stand in line. Begun during the stop they would be killed at its end, answers and all.
+@signals.worker_shutting_down.connect
+def begin_no_more_flights(**_: Any) -> None:
+    from connections import flights
+
+    flights.close()
+
+
 # `celery worker -B` forks beat, and a killed worker leaves the fork behind; a thread dies with its process.
 @signals.worker_ready.connect
 def start_beat(**_: Any) -> None:

@@ -63,6 +63,11 @@ def _land(pk: UUID) -> None:
         figures.show_flights(len(_aloft))
 
 
+def close() -> None:
+    """Before the process ends: no flight sets out any more. Those under way land, for an answer may be on its way."""
+    _lanes.close()
+
+
 def aloft() -> int:
     """How many flights this process has, those that wait in line included."""
     return len(_aloft)

@@ -14,11 +14,11 @@ from connections.models import Notice, Refresh
 
 OUTCOMES = {
     "renewed": "success",
-    "renewed late": "success",
-    "provider unavailable": "warning",
+    "late": "success",
+    "unavailable": "warning",
     "interrupted": "warning",
-    "refused for good": "danger",
-    "OAuth client refused": "danger",
+    "revoked": "danger",
+    "client_refused": "danger",
 }
 STATES = {"sent": "success", "waiting": "info", "given up": "danger"}
 # A notice whose next try lies so far ahead has none.
@@ -50,9 +50,9 @@ class RefreshAdmin(ReadOnlyAdmin):
         return allowed or lookup == "connection_id"
 
     @display(description="Outcome", label=OUTCOMES, ordering="outcome")
-    def result(self, row: Refresh) -> str:
+    def result(self, row: Refresh) -> tuple[str, str]:
         """What came of it."""
-        return row.get_outcome_display()
+        return row.outcome, row.get_outcome_display()
 
     @display(description="Took", ordering="took_ms")
     def took(self, row: Refresh) -> str:

@@ -6,11 +6,12 @@ without holding a thread.
 
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+Waiting = tuple["Future[T]", Callable[..., T], tuple[Any, ...]]
 
 
 class Lanes(Generic[T]):
@@ -21,32 +22,46 @@ class Lanes(Generic[T]):
         self._width = width
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
-        self._waiting: defaultdict[str, deque[tuple[Future[T], Callable[..., T], tuple[Any, ...]]]]
-        self._waiting = defaultdict(deque)
+        self._waiting: defaultdict[str, deque[Waiting[T]]] = defaultdict(deque)
+        self._closed = False
 
     def submit(self, lane: str, work: Callable[..., T], *arguments: Any) -> "Future[T]":
-        """Have `work(*arguments)` done as soon as the lane has room."""
+        """Have `work(*arguments)` done as soon as the lane has room; cancelled once the lanes are closed."""
         future: Future[T] = Future()
         with self._lock:
             self._waiting[lane].append((future, work, arguments))
-            self._start(lane)
+            dropped = self._start(lane)
+        _cancel(dropped)
         return future
 
-    def _start(self, lane: str) -> None:
-        if self._busy[lane] >= self._width or not self._waiting[lane]:
-            return
-        try:
-            self._executor.submit(self._run, lane)
-        except RuntimeError:
-            # The interpreter is on its way out and starts no more threads. What waits was never begun.
-            for future, _, _ in self._waiting.pop(lane):
-                future.cancel()
-            return
-        self._busy[lane] += 1
-
-    def _run(self, lane: str) -> None:
+    def close(self) -> None:
+        """Begin nothing more: what waits in line is cancelled, what is under way goes on to its end."""
         with self._lock:
-            future, work, arguments = self._waiting[lane].popleft()
+            self._closed = True
+            dropped = [item for line in self._waiting.values() for item in line]
+            self._waiting.clear()
+        _cancel(dropped)
+
+    def _start(self, lane: str) -> "list[Waiting[T]]":
+        """Begin what the lane has room for; what must never begin is answered, to be cancelled outside the lock."""
+        line = self._waiting[lane]
+        while line and not self._closed and self._busy[lane] < self._width:
+            item = line.popleft()
+            try:
+                self._executor.submit(self._run, lane, item)
+            except RuntimeError:
+                # The interpreter is on its way out and starts no more threads.
+                self._closed = True
+                line.appendleft(item)
+            else:
+                self._busy[lane] += 1
+        dropped = list(line) if self._closed else []
+        if dropped or not line:
+            del self._waiting[lane]
+        return dropped
+
+    def _run(self, lane: str, item: "Waiting[T]") -> None:
+        future, work, arguments = item
         try:
             future.set_result(work(*arguments))
         # The edge of the thread: whatever it was belongs to those who wait for the future.
@@ -55,7 +70,15 @@ class Lanes(Generic[T]):
         finally:
             with self._lock:
                 self._busy[lane] -= 1
-                self._start(lane)
-                if not self._busy[lane] and not self._waiting.get(lane):
+                dropped = self._start(lane)
+                if not self._busy[lane]:
                     del self._busy[lane]
-                    self._waiting.pop(lane, None)
+            _cancel(dropped)
+
+
+def _cancel(items: "Iterable[Waiting[T]]") -> None:
+    # Never under the lock: who waits for a future is told at once, and may hold locks of his own.
+    for future, _, _ in items:
+        future.cancel()
+        # Only now `concurrent.futures.wait` counts it as done.
+        future.set_running_or_notify_cancel()

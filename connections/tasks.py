@@ -55,7 +55,11 @@ def _refresh_all(connection_ids: list[str]) -> None:
     rows = Connection.objects.filter(pk__in=[UUID(pk) for pk in connection_ids], refreshable=True)
     ready = [row for row in rows.select_related("provider", "user") if _is_due(row)]
     give_back()
-    wait([flights.launch(row) for row in ready], timeout=FLIGHT_PATIENCE)
+    launched = {row.pk: flights.launch(row) for row in ready}
+    wait(launched.values(), timeout=FLIGHT_PATIENCE)
+    # A worker that is told to stop begins nothing more; the next one shall not wait until the claims lapse.
+    if dropped := [pk for pk, flight in launched.items() if flight.cancelled()]:
+        Connection.objects.unclaim(dropped)
 
 
 def _is_due(row: Connection) -> bool:

@@ -36,7 +36,7 @@ def fetch(
     A fresh token costs one read here, and one insert into the ledger before the answer: no record, no token. Raises
     the errors of the contract; refusals are recorded as well.
     """
-    began = time.monotonic()
+    began, connection = time.monotonic(), None
     try:
         connection = _find(caller, provider, account)
         part = _service(connection, service)
@@ -48,7 +48,8 @@ def fetch(
             "token.fetch",
             outcome=error.code,
             provider=provider[:64],
-            account=account,
+            account=connection.account if connection else account,
+            connection_id=connection.pk if connection else None,
             purpose=purpose,
         )
         raise

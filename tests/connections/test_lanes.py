@@ -1,6 +1,7 @@
 """A lane takes no more than its share of the executor."""
 
 import threading
+from concurrent.futures import wait
 
 import pytest
 
@@ -39,3 +40,23 @@ def test_an_idle_lane_leaves_nothing_behind():
     lanes._executor.shutdown(wait=True)
     assert not lanes._busy
     assert not lanes._waiting
+
+
+def test_closed_lanes_begin_nothing_more_and_end_what_is_under_way():
+    lanes: Lanes[str] = Lanes(workers=2, width=1, name="test")
+    go, started = threading.Event(), threading.Event()
+
+    def under_way() -> str:
+        started.set()
+        go.wait(5)
+        return "landed"
+
+    first = lanes.submit("a", under_way)
+    waiting = [lanes.submit("a", lambda: "never") for _ in range(3)]
+    started.wait(5)
+    lanes.close()
+    go.set()
+    assert first.result(5) == "landed"
+    assert all(future.cancelled() for future in waiting)
+    assert not wait(waiting, timeout=0).not_done
+    assert lanes.submit("b", lambda: "never").cancelled()

@@ -256,3 +256,11 @@ def test_a_disabled_provider_is_not_there(agent, connect, configured):
 @pytest.mark.django_db
 def test_what_is_sealed_is_json_of_our_own(connect):
     assert set(json.loads(connect("google").secrets)) == {"access_token", "refresh_token", "extra"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_fetch_stands_in_the_ledger_under_the_accounts_name(agent, connect):
+    row = connect("google", expires_in=-5, refresh_token="")
+    assert agent.post("/tokens/fetch", {"provider": "google", "account": str(row.pk)}).status_code == 400
+    event = AuditEvent.objects.get(action="token.fetch")
+    assert (event.outcome, event.account, event.connection_id) == ("TOKEN_EXPIRED", row.account, row.pk)
