@@ -1,6 +1,6 @@
 """Which token hosts are down, as this process has seen it: one that is down is not asked, while others go on.
 
-Five failures in a row open the breaker of a host: for 5 s at first, for a minute at most. Then one trial is let
+Five failures in a row open the breaker of a host: for 5 s at first, for half a minute at most. Then one trial is let
 through; its success closes the breaker, its failure opens it again for twice as long. Each process learns by itself,
 so there is nothing to agree on and nothing to go stale.
 """
@@ -20,7 +20,7 @@ from providers.http import ProviderUnavailable
 log = structlog.get_logger(__name__)
 
 FAILURES_TO_OPEN = 5
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 30.0
 TRIAL_LASTS = 30.0
 
 _open = Gauge(

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +41,11 @@ def soaking(database: str) -> dict[str, Any]:
     return soak.soak(database, seconds=600)
 
 
+def deploying(database: str) -> dict[str, Any]:
+    """Four minutes in which workers are told to stop, and not killed: no grant may be lost."""
+    return soak.soak(database, seconds=240, kill=signal.SIGTERM)
+
+
 def hanging(database: str) -> dict[str, Any]:
     """Twenty seconds quiet, twenty beside the crowd."""
     return bulkhead.bulkhead(database, seconds=20)
@@ -51,6 +57,7 @@ PROOFS: dict[str, Proof] = {
     "crash": crashing,
     "faults": misbehaving,
     "soak": soaking,
+    "deploys": deploying,
     "bulkhead": hanging,
 }
 

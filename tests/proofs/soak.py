@@ -33,6 +33,7 @@ class Soak:
     house: House
     rogue: Rogue
     seconds: float
+    kill: signal.Signals
     cluster: Cluster | None
     redis: Redis | None
     began: float = 0.0
@@ -47,8 +48,11 @@ class Soak:
         self.events.append(f"{time.time() - self.began:.1f} s: {what}")
 
 
-def soak(database: str, *, seconds: float) -> dict[str, Any]:
-    """`database`: ``sqlite`` for the embedded default, else PostgreSQL and Redis of the test's own."""
+def soak(database: str, *, seconds: float, kill: signal.Signals = signal.SIGKILL) -> dict[str, Any]:
+    """`database`: ``sqlite`` for the embedded default, else PostgreSQL and Redis of the test's own.
+
+    `kill` ends workers: SIGKILL as a machine does that fails, SIGTERM as one that brings another version.
+    """
     with ExitStack() as stack:
         rogue = Rogue.start()
         stack.callback(rogue.stop)
@@ -62,7 +66,7 @@ def soak(database: str, *, seconds: float) -> dict[str, Any]:
         built = stack.enter_context(house({"rogue": rogue}, database, **more))
         grants = rogue.mint(CONNECTIONS, lifetime=LIFETIME)
         ids = built.add(grants, lived=0, expires_in=LIFETIME - 3, due_in=LIFETIME / 2)
-        return asyncio.run(_run(Soak(built, rogue, seconds, cluster, redis), ids))
+        return asyncio.run(_run(Soak(built, rogue, seconds, kill, cluster, redis), ids))
 
 
 async def _run(soak: Soak, ids: list[str]) -> dict[str, Any]:
@@ -108,8 +112,8 @@ def _plan(soak: Soak) -> list[tuple[float, Deed]]:
 async def _kill_worker(soak: Soak) -> None:
     pids = await asyncio.to_thread(soak.house.pids, "celery")
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    soak.note(f"killed the worker ({len(pids)} process)")
+        os.kill(pid, soak.kill)
+    soak.note(f"{soak.kill.name} to the worker ({len(pids)} process)")
 
 
 def _restarting(mode: str) -> Deed:
@@ -162,7 +166,9 @@ async def _found(soak: Soak, ids: list[str]) -> dict[str, Any]:
         "grants lost": len(soak.rogue.dead()),
         "connections": dict(statuses),
         "reasons": dict(reasons),
-        "unavailable at": dict(Counter(int(one.began - soak.began) for one in soak.told if one.status == 503)),
+        "lost without having been interrupted": sum(
+            number for reason, number in reasons.items() if "interrupted" not in reason
+        ),
         "overdue after the end": overdue,
         "events": soak.events,
     }

@@ -76,7 +76,7 @@ def test_one_trial_is_let_through_and_its_success_closes_it(hosts: Hosts):
     assert hosts.states() == {}
 
 
-def test_a_trial_that_fails_opens_it_for_longer_but_for_little_more_than_a_minute(hosts: Hosts):
+def test_a_trial_that_fails_opens_it_for_longer_but_for_little_more_than_half_a_minute(hosts: Hosts):
     hosts.fail(FAILURES_TO_OPEN)
     waits = []
     for _ in range(6):
