@@ -115,6 +115,7 @@ class Connection(Refreshable):
                 condition=Q(status="active", refresh_at__isnull=False),
                 name="due_refreshes",
             ),
+            models.Index(fields=["status"], condition=Q(status="needs_reauth"), name="needing_user"),
             models.Index(fields=["ends_at"], condition=Q(ends_at__isnull=False), name="known_ends"),
             models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="due_verifications"),
             models.Index(fields=["provider", "account_id"], name="same_grant"),
