@@ -102,7 +102,7 @@ def _was_answered_elsewhere(row: Connection) -> bool:
 
 def _revoked(row: Connection, lease: Lease, reason: str, *, took: float) -> Landing:
     """The provider refused the very refresh token we hold. A newer generation means that it was not the last word."""
-    if lease.interrupted:
+    if lease.interrupted or Refresh.objects.was_interrupted(row):
         reason += " (an earlier refresh was interrupted, its answer may have been lost)"
     with transaction.atomic():
         given_up = row.give_up(reason)

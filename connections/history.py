@@ -36,6 +36,12 @@ class RefreshQuerySet(models.QuerySet["Refresh"]):
         """Those of one connection, the newest first."""
         return self.filter(connection=connection).order_by("-pk")
 
+    def was_interrupted(self, connection: "Connection") -> bool:
+        """Whether a flight died since the credential was last renewed: other failures may have come after it."""
+        renewed = (Refresh.Outcome.RENEWED, Refresh.Outcome.LATE)
+        last = self.of(connection).filter(outcome__in=renewed).values_list("pk", flat=True).first()
+        return self.of(connection).filter(outcome=Refresh.Outcome.INTERRUPTED, pk__gt=last or 0).exists()
+
     def purge(self, *, before: dt.datetime) -> int:
         """Remove what is older than `before`, in short transactions; answers how many."""
         removed = 0

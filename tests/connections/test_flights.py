@@ -64,6 +64,16 @@ def test_a_refusal_after_an_interruption_says_so(expired: Connection, provider_h
     assert "an earlier refresh was interrupted" in expired.status_reason
 
 
+def test_a_refusal_says_so_also_when_other_failures_came_in_between(expired: Connection, provider_http: ProviderHttp):
+    left_by_a_dead_process(expired)
+    provider_http.reply("POST", GOOGLE_TOKEN, status=503)
+    flights.refresh(expired, 30)
+    provider_http.reply("POST", GOOGLE_TOKEN, status=400, json={"error": "invalid_grant"})
+    assert flights.refresh(expired, 30).revoked
+    expired.refresh_from_db()
+    assert "an earlier refresh was interrupted" in expired.status_reason
+
+
 def test_a_lease_that_somebody_holds_is_left_to_him(expired: Connection, provider_http: ProviderHttp):
     Connection.objects.filter(pk=expired.pk).update(
         lease_holder="another", lease_until=Now() + dt.timedelta(seconds=45)

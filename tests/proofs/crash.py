@@ -22,6 +22,7 @@ from tests.proofs.callers import Caller
 from tests.proofs.house import House, house
 from tests.proofs.proxy import Proxy
 from tests.rogue.process import Minted, Rogue
+from tests.site import is_alive
 
 PATIENCE = 60.0
 WEB, WORKER = "akhrot_site.web", "celery"
@@ -154,6 +155,8 @@ def _set_due(built: House, one: Crash) -> None:
 def _kill(one: Crash, victims: list[int]) -> None:
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
+    # A process of many threads takes its time to die, and its sockets are open until it has.
+    until(lambda: not any(is_alive(pid) for pid in victims), "the victims are gone")
     one.killed_at = time.monotonic()
 
 
