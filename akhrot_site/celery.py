@@ -40,9 +40,9 @@ def stamp(headers: dict[str, Any], **_: Any) -> None:
     queues.stamp(headers)
 
 
-# A thousand refreshes may stand in line. Begun during the stop they would be killed at its end, answers and all.
 @signals.worker_shutting_down.connect
 def begin_no_more_flights(**_: Any) -> None:
+    """Refreshes wait in line by the hundred. Begun during the stop they would be killed at its end, answers and all."""
     from connections import flights
 
     flights.close()

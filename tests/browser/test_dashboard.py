@@ -143,7 +143,7 @@ def test_the_catalogue_is_searched_while_one_types(open_page: Open):
     page.get_by_label("Search providers").fill("")
     page.get_by_text("Database", exact=True).first.click()
     page.get_by_role("link", name="Stripe").wait_for(state="detached")
-    assert page.get_by_role("link", name="MongoDB").is_visible()
+    assert page.get_by_role("link", name="MongoDB Database").is_visible()
 
 
 def test_the_theme_follows_the_system_until_one_chooses(open_page: Open):
