@@ -65,6 +65,7 @@ class Breakers:
         except ProviderUnavailable as error:
             self._learn(host, is_down=error.is_down)
             raise
+        # Whatever else it was, a trial must not stay open; it is raised on as it came.
         except BaseException:
             self._learn(host, is_down=False)
             raise
