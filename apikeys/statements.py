@@ -1,7 +1,7 @@
 """Statements whose SQL is written once, and not by Django for each request.
 
 Django compiles a query anew whenever it runs, which takes several times as long as the database needs for it. That
-matters in two places, the fetch of a fresh token and the end of a refresh; everything else goes through QuerySets.
+matters in two places, the fetch of a fresh token and a refresh; everything else goes through QuerySets.
 Columns, their order and their conversion come from the models, so that a migration changes them here as well.
 
 The classes are thread-local: what `__init__` makes is made anew in each thread, from the same arguments. Django's
@@ -9,10 +9,11 @@ converters belong to a thread's connection, and one held by other threads would 
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
+from django.db.models.sql import UpdateQuery
 
 M = TypeVar("M", bound=models.Model)
 
@@ -93,6 +94,38 @@ class Replace(threading.local, Generic[M]):
         with connection.cursor() as cursor:
             cursor.execute(self.sql, [*given, self.key.get_db_prep_value(key, connection), expected])
             return bool(cursor.rowcount == 1)
+
+
+class Mark(models.Expression):
+    """Stands for a value of `name` that each run of an `Update` gives anew."""
+
+    def __init__(self, name: str, field: Any) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """A place, with this mark in it instead of a value."""
+        return "%s", (self,)
+
+    def prepared(self, given: Mapping[str, Any]) -> Any:
+        """What the database takes for it."""
+        return self.output_field.get_db_prep_value(given[self.name], connection)
+
+
+class Update(threading.local):
+    """An UPDATE of `rows`, a QuerySet with a `Mark` for whatever differs between runs."""
+
+    def __init__(self, rows: models.QuerySet[Any], **changes: Any) -> None:
+        query: Any = rows.query.chain(UpdateQuery)
+        query.add_update_values(changes)
+        self.sql, self.parameters = query.get_compiler(connection=connection).as_sql()
+
+    def write(self, **given: Any) -> int:
+        """How many rows it changed. One statement."""
+        values = [one.prepared(given) if isinstance(one, Mark) else one for one in self.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, values)
+            return int(cursor.rowcount)
 
 
 def _converters(field: Any) -> list[tuple[Any, Any]]:

@@ -30,7 +30,8 @@ CLIENT_REFUSED = "the provider refuses the OAuth client"
 class Landing:
     """How a flight ended. `error` is empty when the row holds a newer credential than the flight began with.
 
-    `row` is that row, read once for all who wait in this process; they share it and must not change it.
+    `row` is that row, read once for all who wait in this process; they share it and must not change it. `no_room`:
+    there was none, because too many wait already.
     """
 
     error: str = ""
@@ -38,6 +39,7 @@ class Landing:
     client_refused: bool = False
     revoked: bool = False
     database_away: bool = False
+    no_room: bool = False
     row: Connection | None = None
 
 

@@ -213,6 +213,10 @@ class ProviderDown(ApiError):
     code, status = "PROVIDER_UNAVAILABLE", 503
 
 
+class NoRoomToWait(ProviderDown):
+    """A refusal by limit: this process has as many callers waiting on providers as it may have."""
+
+
 class ServiceDown(ApiError):
     code, status = "SERVICE_UNAVAILABLE", 503
 

@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+
+from apikeys.statements import Mark, Update
 
 LEASE = dt.timedelta(seconds=45)
 CLAIM = dt.timedelta(minutes=2)
@@ -100,10 +103,9 @@ class Refreshable(models.Model):
 
     def take_lease(self) -> Lease | None:
         """Become the one who may ask the provider; None while somebody else is, or when the credential is another."""
-        holder = secrets.token_hex(16)
-        for interrupted, free in ((False, Q(lease_until=None)), (True, Q(lease_until__lt=Now()))):
-            rows = self._fenced().filter(free, status=self.Status.ACTIVE)
-            if rows.update(lease_holder=holder, lease_until=Now() + LEASE):
+        holder, kind = secrets.token_hex(16), type(self)
+        for interrupted in (False, True):
+            if _leasing(kind, interrupted).write(pk=self.pk, generation=self.generation, holder=holder):
                 return Lease(holder, interrupted)
         return None
 
@@ -175,3 +177,16 @@ class Refreshable(models.Model):
     def lease_began(self) -> dt.datetime | None:
         """When the flight that holds the lease set out, as it stood when the row was read."""
         return self.lease_until - LEASE if self.lease_until else None
+
+
+@cache
+def _leasing(model: type[Refreshable], interrupted: bool) -> Update:
+    """The UPDATE that takes a lease: one that nobody has, or one that lapsed."""
+    column, free = model._meta.get_field, Q(lease_until__lt=Now()) if interrupted else Q(lease_until=None)
+    rows = model._default_manager.filter(
+        free,
+        pk=Mark("pk", model._meta.pk),
+        generation=Mark("generation", column("generation")),
+        status=Refreshable.Status.ACTIVE,
+    )
+    return Update(rows, lease_holder=Mark("holder", column("lease_holder")), lease_until=Now() + LEASE)

@@ -42,7 +42,7 @@ class Late:
     @property
     def path(self) -> Path:
         """Where it lies while it waits."""
-        return folder() / f"{self.connection}.{self.generation}"
+        return _place(self.connection, self.generation)
 
     @property
     def identity(self) -> str:
@@ -61,19 +61,35 @@ def folder() -> Path:
     return path
 
 
+def _place(connection: UUID, generation: int) -> Path:
+    """Without looking whether its folder is there, which every refresh would do several times."""
+    return Path(settings.AKHROT_DATA_DIR, "spool", f"{connection}.{generation}")
+
+
 def put(late: Late) -> None:
     """Keep it until `remove`. On a full disk it is kept in memory, which is all that is left."""
     text = json.dumps({"grant": late.grant.to_json(), "took": late.took})
     sealed = base64.b64encode(keyring().seal(text, late.identity))
+    path = late.path
     try:
-        draft = late.path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.draft")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.draft")
+        with os.fdopen(_created(draft), "wb") as file:
             file.write(sealed)
-        draft.replace(late.path)
+        draft.replace(path)
     except OSError as error:
         log.error("spool_not_written", connection=str(late.connection), error=str(error))
         with _lock:
-            _unwritten[late.path] = late
+            _unwritten[path] = late
+
+
+def _created(draft: Path) -> int:
+    """The descriptor of a new file, readable by us alone; its folder is made when there is none yet."""
+    flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+    try:
+        return os.open(draft, flags, 0o600)
+    except FileNotFoundError:
+        folder()
+        return os.open(draft, flags, 0o600)
 
 
 def flush(late: Late) -> None:
@@ -89,14 +105,15 @@ def flush(late: Late) -> None:
 
 def remove(late: Late) -> None:
     """The database has it, or nobody will ever want it."""
+    path = late.path
     with _lock:
-        _unwritten.pop(late.path, None)
-    late.path.unlink(missing_ok=True)
+        _unwritten.pop(path, None)
+    path.unlink(missing_ok=True)
 
 
 def has(connection: UUID, generation: int) -> bool:
     """Whether an answer to the credential of this generation waits here."""
-    path = folder() / f"{connection}.{generation}"
+    path = _place(connection, generation)
     return path in _unwritten or path.exists()
 
 

@@ -15,10 +15,11 @@ from connections.asking import CLIENT_REFUSED
 from connections.models import FETCH_ORDER, Connection
 from connections.sessions import chosen, offered_provider
 from providers import call
-from providers.http import ProviderUnavailable
+from providers.http import NoRoom, ProviderUnavailable
 from providers.parts import Service
 
 YOUNG = dt.timedelta(seconds=60)
+EARLIEST = 2.0
 
 
 def fetch(
@@ -42,6 +43,9 @@ def fetch(
         part = _service(connection, service)
         minimum = dt.timedelta(seconds=min_ttl)
         connection = _usable(connection, minimum=minimum, rejected=rejected, began=began)
+    except errors.NoRoomToWait:
+        # Refusals by limit are not recorded: a crowd that comes again and again would fill the ledger.
+        raise
     except errors.ApiError as error:
         record(
             caller,
@@ -159,14 +163,15 @@ def _refreshed(connection: Connection, began: float, *, works: bool | None = Non
 def _landing(connection: Connection, began: float) -> flights.Landing:
     """How the flight ended, as far as this caller waits: ten seconds after his call `began` he has an answer.
 
-    Some have it up to a second earlier, for a crowd that leaves as one comes back as one.
+    Some have it up to two seconds earlier, for a crowd that leaves as one comes back as one.
     """
-    patience = flights.CALLER_PATIENCE - random.random()  # noqa: S311
+    patience = flights.CALLER_PATIENCE - random.uniform(0, EARLIEST)  # noqa: S311
     patience = max(0.0, patience - (time.monotonic() - began))
     try:
         return flights.refresh(connection, patience)
     except ProviderUnavailable as busy:
-        return flights.Landing(busy.reason, busy.retry_after)
+        # No flight set out, so that the row is as it was read.
+        return flights.Landing(busy.reason, busy.retry_after, no_room=isinstance(busy, NoRoom), row=connection)
 
 
 def _must_wait(connection: Connection) -> bool:
@@ -194,7 +199,8 @@ def _unavailable(connection: Connection, landing: flights.Landing) -> errors.Api
             f"{code} refuses the OAuth client of this Akhrot, and the token is expired.",
             hint="The operator must correct the client id and secret; the connection itself is kept.",
         )
-    return errors.ProviderDown(
+    kind = errors.NoRoomToWait if landing.no_room else errors.ProviderDown
+    return kind(
         f"The token of {code} is expired and {code} cannot refresh it for now: {landing.error}.",
         hint="Try again after retryAfter seconds; the connection stays.",
         retry_after=landing.retry_after or 5.0,

@@ -25,6 +25,8 @@ CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
 LONGEST_RETRY_AFTER = 3600.0
 COME_AGAIN = (4.0, 10.0)
+# For each request httpcore looks at every connection of its pool, so that one large pool is slower than small ones.
+POOLS = 8
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 _resolvers = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolve")
@@ -45,6 +47,10 @@ class ProviderUnavailable(Exception):
 
 class AddressRefused(ProviderUnavailable):
     """The address guard does not let us go there."""
+
+
+class NoRoom(ProviderUnavailable):
+    """Nobody was asked: as many callers as may wait on providers wait already."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,13 +172,19 @@ class _GuardedBackend(httpcore.NetworkBackend):
         raise httpcore.ConnectError(f"the name {host} has no address")
 
 
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """The trusted authorities, read once; that is what makes a client dear."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _guarded_transport() -> httpx.BaseTransport:
     # httpx offers no way in for a network backend, so the transport's pool is replaced by one that has ours.
     transport = httpx.HTTPTransport(trust_env=False)
     transport._pool = httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(trust_env=False),
+        ssl_context=_ssl_context(),
         max_connections=200,
-        max_keepalive_connections=40,
+        max_keepalive_connections=10,
         keepalive_expiry=30.0,
         network_backend=_GuardedBackend(),
     )
@@ -190,8 +202,8 @@ def use_transport(transport: httpx.BaseTransport | None) -> None:
 
 
 @cache
-def _client() -> httpx.Client:
-    """The process's client. Making one costs 17 ms; it is safe for threads."""
+def _client(share: int) -> httpx.Client:
+    """One of the process's `POOLS` clients, safe for threads."""
     return httpx.Client(
         transport=_transport or _guarded_transport(),
         timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT),
@@ -240,7 +252,9 @@ def _send(
     params: Mapping[str, str] | None,
     data: bytes | None,
 ) -> Answer:
-    with _client().stream(method, target, headers=headers, params=params, content=data) as response:
+    with _client(threading.get_native_id() % POOLS).stream(
+        method, target, headers=headers, params=params, content=data
+    ) as response:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
@@ -256,12 +270,12 @@ _waiters = threading.BoundedSemaphore(settings.AKHROT_WEB_THREADS // 2)
 def waiting_room() -> Iterator[None]:
     """A place among the threads that may wait on providers: half of them, so that the rest go on serving.
 
-    Raises ProviderUnavailable at once when there is none left. When to come again is spread out, so that a crowd does
+    Raises NoRoom at once when there is none left. When to come again is spread out, so that a crowd does
     not return as one.
     """
     if not _waiters.acquire(blocking=False):
         wait = random.uniform(*COME_AGAIN)  # noqa: S311
-        raise ProviderUnavailable("too many calls are waiting on providers", retry_after=wait)
+        raise NoRoom("too many calls are waiting on providers", retry_after=wait)
     try:
         yield
     finally:

@@ -11,11 +11,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection as db
 from django.db import connections, models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apikeys.ledger import AuditEvent
 from apikeys.models import ApiKey, _by_id
-from apikeys.statements import Insert, Replace
+from apikeys.statements import Insert, Mark, Replace, Update
 from connections.models import Connection
 from connections.tokens import _default
 from tests.agents import Key
@@ -112,3 +113,17 @@ def test_a_row_is_replaced_as_django_replaces_it_and_only_from_the_expected_numb
     assert {name: getattr(found, name) for name in columns} == columns
     assert found.generation == 1
     assert found.held() == row.held()
+
+
+@pytest.mark.django_db
+def test_a_compiled_update_changes_what_djangos_would_and_takes_new_values_each_time(connect: Any) -> None:
+    first, second = connect("google"), connect("github")
+    column = Connection._meta.get_field
+    rows = Connection.objects.filter(pk=Mark("pk", column("id")), generation=Mark("was", column("generation")))
+    statement = Update(rows, last_error=Mark("error", column("last_error")), retry_at=Now() + dt.timedelta(hours=1))
+    assert statement.write(pk=first.pk, was=5, error="x") == 0
+    assert statement.write(pk=first.pk, was=0, error=UNUSUAL["account"]) == 1
+    assert statement.write(pk=second.pk, was=0, error="y") == 1
+    found = Connection.objects.in_bulk([first.pk, second.pk])
+    assert [found[row.pk].last_error for row in (first, second)] == [UNUSUAL["account"], "y"]
+    assert all(3500 < (row.seconds_to_wait() or 0) <= 3600 for row in found.values())

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from apikeys.models import AuditEvent
 from connections.models import Connection
+from providers import http
 from tests.provider_http import ProviderHttp
 
 GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"
@@ -264,3 +266,30 @@ def test_a_refused_fetch_stands_in_the_ledger_under_the_accounts_name(agent, con
     assert agent.post("/tokens/fetch", {"provider": "google", "account": str(row.pk)}).status_code == 400
     event = AuditEvent.objects.get(action="token.fetch")
     assert (event.outcome, event.account, event.connection_id) == ("TOKEN_EXPIRED", row.account, row.pk)
+
+
+@pytest.fixture
+def full_house() -> Iterator[None]:
+    """As many callers wait on providers as may."""
+    places = []
+    while http._waiters.acquire(blocking=False):
+        places.append(1)
+    yield
+    for _ in places:
+        http._waiters.release()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("full_house")
+def test_who_finds_no_room_to_wait_is_refused_at_once_and_by_limit(agent, connect, configured, provider_http: Any):
+    """A refusal by limit fills no ledger; whoever holds a working token is not refused at all."""
+    configured("google")
+    connect("google", expires_in=-5)
+    error = refusal(agent, 503)
+    assert error["code"] == "PROVIDER_UNAVAILABLE"
+    assert 4 <= error["retryAfter"] <= 10
+    assert not AuditEvent.objects.filter(action="token.fetch").exists()
+    Connection.objects.update(expires_at=timezone.now() + dt.timedelta(seconds=1000))
+    fetch(agent, minTtl=3600)
+    assert AuditEvent.objects.get(action="token.fetch").outcome == "ok"
+    assert not provider_http.requests
