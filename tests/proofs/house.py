@@ -51,9 +51,9 @@ rows = Connection.objects.in_bulk(given)
 def shown(row):
     past = list(Refresh.objects.of(row).values_list("outcome", "reason")[:20])
     held = row.held()
-    return dict(status=row.status, reason=row.status_reason, error=row.last_error, generation=row.generation,
-                failures=row.failures, lease=row.lease_holder, access_token=held["access_token"],
-                refresh_token=held["refresh_token"], expired=row.is_expired(), past=past)
+    return dict(account=row.account, status=row.status, reason=row.status_reason, error=row.last_error,
+                generation=row.generation, failures=row.failures, lease=row.lease_holder, past=past,
+                access_token=held["access_token"], refresh_token=held["refresh_token"], expired=row.is_expired())
 print(json.dumps({{str(pk): shown(row) for pk, row in rows.items()}}))
 """
 

@@ -24,6 +24,8 @@ KILLS = (0.08, 0.18, 0.36, 0.52, 0.66, 0.9)
 RESTARTS = ((0.25, "fast"), (0.58, "immediate"))
 QUEUE_RESTARTS = (0.42, 0.84)
 AWAY = (0.7, 0.8)
+# How far from a kill (s) a token may have been replaced whose answer died with the process.
+ON_ITS_WAY = 1.0
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Soak:
     valid_until: dict[str, float] = field(default_factory=dict)
     refused_while_valid: list[tuple[Told, float]] = field(default_factory=list)
     outages: list[tuple[float, float]] = field(default_factory=list)
+    kills: list[float] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
 
     def note(self, what: str) -> None:
@@ -113,6 +116,7 @@ async def _kill_worker(soak: Soak) -> None:
     pids = await asyncio.to_thread(soak.house.pids, "celery")
     for pid in pids:
         os.kill(pid, soak.kill)
+    soak.kills.append(time.time())
     soak.note(f"{soak.kill.name} to the worker ({len(pids)} process)")
 
 
@@ -152,6 +156,7 @@ async def _found(soak: Soak, ids: list[str]) -> dict[str, Any]:
     rows = (await asyncio.to_thread(soak.house.show, ids)).values()
     statuses = Counter(row["status"] for row in rows)
     reasons = Counter(row["reason"] for row in rows if row["reason"])
+    lost = [_lost(soak, row) for row in rows if row["status"] != "active"]
     in_outage = [one for one in soak.told if _is_in(one, soak.outages)]
     refused = [(one, known) for one, known in soak.refused_while_valid if not _is_in(one, soak.outages)]
     return {
@@ -164,13 +169,22 @@ async def _found(soak: Soak, ids: list[str]) -> dict[str, Any]:
         "refreshes": soak.rogue.counts()["refreshed"],
         "reused": soak.rogue.counts()["reused"],
         "grants lost": len(soak.rogue.dead()),
+        "of these while the answer was on its way to a killed process": sum(one["answer died"] for one in lost),
         "connections": dict(statuses),
         "reasons": dict(reasons),
-        "lost without having been interrupted": sum(
-            number for reason, number in reasons.items() if "interrupted" not in reason
-        ),
+        "lost": lost,
         "overdue after the end": overdue,
         "events": soak.events,
+    }
+
+
+def _lost(soak: Soak, row: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a lost grant. Its token was replaced for nobody if that was just before a kill."""
+    replaced = float(soak.rogue.grants(row["account"])[row["account"]]["rotated_at"])
+    return {
+        "replaced after s": round(replaced - soak.began, 2),
+        "answer died": any(abs(kill - replaced) <= ON_ITS_WAY for kill in soak.kills),
+        "past": row["past"][:6],
     }
 
 

@@ -16,6 +16,8 @@ class Grant:
     # "reuse", "user", "client" (it was given back) or "invalid_grant" (the fault of that name).
     why_dead: str = ""
     refreshes: int = 0
+    # When the refresh token was last replaced, in epoch seconds.
+    rotated_at: float = 0.0
     used: set[str] = field(default_factory=set)
     # Access tokens and when they end, in epoch seconds.
     access: dict[str, float] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Grant:
             "why_dead": self.why_dead,
             "refresh_token": self.refresh_token,
             "refreshes": self.refreshes,
+            "rotated_at": self.rotated_at,
         }
 
 
@@ -76,6 +79,7 @@ class Grants:
     def rotate(self, grant: Grant) -> None:
         """Another refresh token; the one before counts as used."""
         grant.used.add(grant.refresh_token)
+        grant.rotated_at = time.time()
         self._give_refresh_token(grant)
 
     def give_back(self, token: str) -> bool:

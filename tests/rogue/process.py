@@ -127,7 +127,7 @@ class Rogue:
         return answer
 
     def grants(self, *ids: str) -> dict[str, dict[str, Any]]:
-        """``alive``, ``why_dead``, ``refresh_token`` and ``refreshes`` by id; of all grants without ids."""
+        """``alive``, ``why_dead``, ``refresh_token``, ``refreshes``, ``rotated_at`` by id; of all without ids."""
         answer: dict[str, dict[str, Any]] = self._command("grants", ids=ids)
         return answer
 
