@@ -25,6 +25,7 @@ from tests.rogue.process import Minted, Rogue
 from tests.site import is_alive
 
 PATIENCE = 60.0
+PROVIDER_SECONDS = 3.0
 WEB, WORKER = "akhrot_site.web", "celery"
 BEFORE = "before the request"
 DURING = "while the provider works"
@@ -47,6 +48,8 @@ class Crash:
     grant: Minted
     connection: str
     killed_at: float = 0.0
+    killed_when: float = 0.0
+    """The same in epoch seconds."""
     settled_after: float | None = None
     outcome: str = "stuck"
 
@@ -115,7 +118,7 @@ def _all_settled(group: list[Crash]) -> bool:
 def _carry_out(stage: Stage, one: Crash) -> None:
     """Begin a flight, wait until it is at the step, kill, and let the rest go on."""
     rogue, asked = stage.rogue, stage.rogue.counts()["requests"]
-    rogue.behave(delay=3.0 if one.step == DURING else 0.0, delay_after=1.0 if one.step in HOLDERS else 0.0)
+    rogue.behave(delay=PROVIDER_SECONDS if one.step == DURING else 0.0, delay_after=1.0 if one.step in HOLDERS else 0.0)
     victims = until(lambda: stage.house.pids(one.victim), "the victim is up")
     if one.step == BEFORE:
         stage.to_provider.hold("request")
@@ -157,7 +160,7 @@ def _kill(one: Crash, victims: list[int]) -> None:
         os.kill(pid, signal.SIGKILL)
     # A process of many threads takes its time to die, and its sockets are open until it has.
     until(lambda: not any(is_alive(pid) for pid in victims), "the victims are gone")
-    one.killed_at = time.monotonic()
+    one.killed_at, one.killed_when = time.monotonic(), time.time()
 
 
 @contextmanager
@@ -254,7 +257,15 @@ def _judge(stage: Stage) -> None:
             one.outcome = "renewed" if alive else "LOST WITHOUT A WORD"
         elif row["status"] == "needs_reauth":
             said = "interrupted" in row["reason"]
-            one.outcome = "lost with the process, and said so" if said else f"LOST: {row['reason']}"
+            one.outcome = _why_lost(stage, one, grant["rotated_at"]) if said else f"LOST: {row['reason']}"
+
+
+def _why_lost(stage: Stage, one: Crash, replaced: float) -> str:
+    """Whose death took the answer with it: the provider replaced the token while that process was being killed."""
+    at_fault = [other for other in stage.crashes if -1.0 <= replaced - other.killed_when <= PROVIDER_SECONDS + 1.0]
+    if one in at_fault:
+        return "lost with the process, and said so"
+    return "lost with a later kill's process, and said so" if at_fault else "LOST, said so, no kill explains it"
 
 
 def table(crashes: list[Crash]) -> dict[str, Any]:
