@@ -6,11 +6,11 @@ Unknown keys are errors: a typing error in an operator's file must not be a sile
 """
 
 import re
-from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import model_validator
 
+from providers import coherence
 from providers.parts import (
     Auth,
     Code,
@@ -25,15 +25,6 @@ from providers.parts import (
     Url,
     Verify,
 )
-from providers.template import placeholders
-
-MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
-# What has no meaning where nobody is sent to the provider, and no refresh token comes.
-CONSENT_KEYS = (
-    *("authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
-    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates"),
-)
-TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
 
 
 class ProviderSpec(Part):
@@ -67,96 +58,10 @@ class ProviderSpec(Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        faults = [*self._faults_of_auth(), *self._faults_of_grant(), *self._faults_of_fields()]
-        faults += self._faults_of_placeholders()
+        faults = list(coherence.faults(self))
         if faults:
             raise ValueError("\n".join(faults))
         return self
-
-    def _faults_of_auth(self) -> Iterator[str]:
-        names = {field.name for field in self.fields}
-        if (self.auth == "oauth2") != (self.oauth is not None):
-            yield 'oauth: an [oauth] table and auth = "oauth2" belong together'
-        if self.auth != "oauth2" and not any(field.secret for field in self.fields):
-            yield f'fields: auth = "{self.auth}" needs at least one secret field'
-        if self.auth == "basic" and not self.send.basic:
-            yield 'send.basic: auth = "basic" needs it'
-        if self.auth == "mtproto" and not names.issuperset(MTPROTO_FIELDS):
-            yield f'fields: auth = "mtproto" needs {", ".join(MTPROTO_FIELDS)}'
-        if self.fields and self.access_token not in ("", *names):
-            yield f"access_token: names no field: {self.access_token!r}"
-        for service in self.services:
-            if not self.oauth and (service.scopes or service.accepts):
-                yield f"services.{service.code}.scopes: only OAuth has scopes"
-
-    def _faults_of_grant(self) -> Iterator[str]:
-        rule, secret = self.oauth, {field.name for field in self.fields if field.secret}
-        if rule is None:
-            return
-        if rule.grant == "authorization_code":
-            if not rule.authorize_url:
-                yield "oauth.authorize_url: is required"
-            if rule.client:
-                yield 'oauth.client: only grant = "client_credentials" has it'
-            return
-        if not secret:
-            yield 'fields: grant = "client_credentials" needs at least one secret field'
-        if not rule.client or not secret & placeholders(rule.client[1]):
-            yield "oauth.client: must be two templates, of the client's id and secret, the second with a secret field"
-        if rule.client_auth == "none":
-            yield "oauth.client_auth: the client has a secret to show"
-        if "accessToken" in secret:
-            yield "fields.accessToken: is the name of the token that the client gets"
-        for name in ("inputs", "verify", "access_token"):
-            if getattr(self, name):
-                yield f'{name}: has no meaning with grant = "client_credentials"'
-        for name in sorted(rule.model_fields_set.intersection(CONSENT_KEYS)):
-            yield f'oauth.{name}: has no meaning with grant = "client_credentials"'
-
-    def _faults_of_fields(self) -> Iterator[str]:
-        yield from _twice("services", [service.code for service in self.services])
-        yield from _twice("fields", [one.name for one in self.asked])
-        for one in self.asked:
-            if one.default and one.choices and one.default not in one.choices:
-                yield f"fields.{one.name}.default: is none of its choices"
-
-    def _faults_of_placeholders(self) -> Iterator[str]:
-        known = {one.name for one in self.asked} - self.withheld
-        if self.oauth:
-            known |= {*self.oauth.keep, *self.oauth.callback_keep}
-        for name, rule in self.maps.items():
-            if rule.source in self.withheld:
-                yield f"maps.{name}.source: {rule.source!r} is a secret for the token endpoint alone"
-            elif rule.source not in known:
-                yield f"maps.{name}.source: {rule.source!r} is no field, input or kept value"
-        known |= {"accessToken", *self.maps}
-        for where, template in self._templates():
-            also = self.withheld if where.startswith(TOKEN_REQUEST) else _known_to(where)
-            for unknown in sorted(placeholders(template) - known - also):
-                what = "a secret for the token endpoint alone" if unknown in self.withheld else "no field, input or map"
-                yield f"{where}: uses {{{unknown}}}, which is {what}"
-
-    def _templates(self) -> Iterator[tuple[str, str]]:
-        yield "base_url", self.base_url
-        for service in self.services:
-            yield f"services.{service.code}.base_url", service.base_url
-        yield from _each("send.headers", self.send.headers)
-        yield from _each("send.query", self.send.query)
-        for part in self.send.basic or ():
-            yield "send.basic", part
-        if self.verify:
-            yield "verify.url", self.verify.url
-            yield from _each("verify.headers", self.verify.headers)
-        if self.oauth:
-            for name in ("authorize_url", "token_url", "refresh_url", "revoke_url"):
-                yield f"oauth.{name}", getattr(self.oauth, name)
-            for part in self.oauth.client or ():
-                yield "oauth.client", part
-            yield from _each("oauth.token_params", self.oauth.token_params)
-            yield from _each("oauth.revoke.params", self.oauth.revoke.params)
-            if self.oauth.identity:
-                yield "oauth.identity.url", self.oauth.identity.url
-                yield from _each("oauth.identity.headers", self.oauth.identity.headers)
 
     @property
     def asked(self) -> tuple[CredentialField | Input, ...]:
@@ -238,16 +143,3 @@ class ProviderSpec(Part):
             elif isinstance(one, Input) and not re.fullmatch(one.pattern, value):
                 found[one.name] = f"{one.label} does not look right"
         return found
-
-
-def _known_to(where: str) -> set[str]:
-    """What else the templates of revoking may use."""
-    return {"token", "clientId"} if where.startswith("oauth.revoke") else set()
-
-
-def _each(where: str, templates: dict[str, str]) -> Iterator[tuple[str, str]]:
-    return ((f"{where}.{name}", template) for name, template in templates.items())
-
-
-def _twice(where: str, names: list[str]) -> list[str]:
-    return [f"{where}: {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
