@@ -20,6 +20,7 @@ from unfold.decorators import display
 from providers import oauth, registry
 from providers.forms import ProviderForm
 from providers.models import Provider
+from providers.parts import OAuth
 
 KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
 CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
@@ -29,10 +30,13 @@ COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
 
 def sent_there() -> Q:
     """The rows whose users are sent to the provider, which takes an OAuth client of the operator's."""
-    codes = [code for code, spec in registry.catalogue().items() if not spec.is_pasted]
-    grant = "specification__oauth__grant"
-    usual = Q(**{f"{grant}__isnull": True}) | Q(**{grant: "authorization_code"})
-    return Q(specification__isnull=True, code__in=codes) | Q(specification__auth="oauth2") & usual
+    return Q(code__in=[row.code for row in Provider.objects.defer("client_secret").known() if row.spec.sign_in])
+
+
+def waiting_for_client() -> Q:
+    """The rows that nobody can connect before the operator has set an OAuth client."""
+    known = Provider.objects.defer("client_secret").known()
+    return Q(code__in=[row.code for row in known if not row.is_configured()])
 
 
 def of_kind(kind: str) -> Q:
@@ -64,9 +68,12 @@ class ClientFilter(admin.SimpleListFilter):
         return [("ready", "Ready"), ("missing", "OAuth client not set"), ("refused", "OAuth client refused")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
-        missing, refused = sent_there() & Q(client_id=""), Q(client_refused_at__isnull=False)
-        states = {"ready": ~missing & ~refused, "missing": missing, "refused": refused}
-        return queryset.filter(states.get(self.value() or "", Q()))
+        refused = Q(client_refused_at__isnull=False)
+        if self.value() == "ready":
+            return queryset.exclude(waiting_for_client() | refused)
+        if self.value() == "missing":
+            return queryset.filter(sent_there(), client_id="")
+        return queryset.filter(refused) if self.value() == "refused" else queryset
 
 
 @admin.register(Provider)
@@ -116,7 +123,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         client = ("registration", "redirect_uri", "hosts", "client_id", "new_secret", "forget_secret")
         scopes = ("scopes", "extra_scopes")
         sets: list[Any] = [(None, {"fields": facts})]
-        if not obj.spec.is_pasted:
+        if obj.spec.sign_in:
             sets.append(("OAuth client", {"fields": (*client, *scopes)}))
         elif obj.spec.oauth:
             sets.append(("Scopes", {"fields": scopes}))
@@ -145,18 +152,21 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Kind")
     def kind(self, row: Provider) -> str:
         """How it is connected."""
-        return KINDS[row.spec.auth] if row.is_known() else "file removed"
+        if not row.is_known():
+            return "file removed"
+        return ", ".join(dict.fromkeys(KINDS[spec.auth] for spec in row.spec.every_way().values()))
 
     @display(description="OAuth client", label=CLIENT_STATES, ordering="client_id")
     def client(self, row: Provider) -> str | None:
         """Whether the operator has set one, and whether the provider takes it."""
-        if not row.is_known() or row.spec.oauth is None or row.spec.is_pasted:
+        rule = _sign_in(row)
+        if rule is None:
             return None
         if row.client_refused_at:
             return "refused"
         if not row.client_id:
             return "not set"
-        return "set" if getattr(row, "has_secret", False) or row.spec.oauth.client_auth == "none" else "no secret"
+        return "set" if getattr(row, "has_secret", False) or rule.client_auth == "none" else "no secret"
 
     @display(description="Connections", ordering="connection_count")
     def connected(self, row: Provider) -> SafeString:
@@ -187,7 +197,8 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Register it at")
     def registration(self, row: Provider) -> SafeString | None:
         """Where the provider gives out OAuth clients."""
-        return _link(row.spec.oauth.registration_url or row.spec.docs_url) if row.spec.oauth else None
+        rule = _sign_in(row)
+        return _link(rule.registration_url or row.spec.docs_url) if rule else None
 
     @display(description="Redirect URI")
     def redirect_uri(self, row: Provider) -> str:
@@ -197,7 +208,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Hosts")
     def hosts(self, row: Provider) -> str:
         """Where users are sent, and where codes and refresh tokens are."""
-        rule = row.spec.oauth
+        rule = _sign_in(row)
         if rule is None:
             return ""
         return f"users go to {urlsplit(rule.authorize_url).netloc}, tokens come from {urlsplit(rule.token_url).netloc}"
@@ -205,7 +216,8 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Scopes")
     def scopes(self, row: Provider) -> SafeString:
         """What a link asks for that names neither services nor scopes."""
-        return format_html_join(SafeString("<br>"), "{}", ((scope,) for scope in row.spec.scopes_for()))
+        spec = row.spec.sign_in or row.spec.by_way("")
+        return format_html_join(SafeString("<br>"), "{}", ((scope,) for scope in spec.scopes_for()))
 
     # Turning on and off, and deleting.
 
@@ -240,6 +252,12 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(request, "It is in use meanwhile, and was kept.", messages.ERROR)
             return redirect("admin:providers_provider_change", object_id)
         return answer
+
+
+def _sign_in(row: Provider) -> OAuth | None:
+    """The rules of the way that takes the operator's OAuth client, if it has one."""
+    spec = row.spec.sign_in if row.is_known() else None
+    return spec.oauth if spec else None
 
 
 def _link(url: str) -> SafeString | None:

@@ -18,7 +18,7 @@ TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
 
 
 def faults(spec: "ProviderSpec") -> Iterator[str]:
-    """Everything that is wrong with one way to connect; nothing if it can be used."""
+    """Everything that is wrong with a specification as one way to connect; nothing if it can be used."""
     yield from _faults_of_auth(spec)
     yield from _faults_of_grant(spec)
     yield from _faults_of_fields(spec)
@@ -37,9 +37,6 @@ def _faults_of_auth(spec: "ProviderSpec") -> Iterator[str]:
         yield f'fields: auth = "mtproto" needs {", ".join(MTPROTO_FIELDS)}'
     if spec.fields and spec.access_token not in ("", *names):
         yield f"access_token: names no field: {spec.access_token!r}"
-    for service in spec.services:
-        if not spec.oauth and (service.scopes or service.accepts):
-            yield f"services.{service.code}.scopes: only OAuth has scopes"
 
 
 def _faults_of_grant(spec: "ProviderSpec") -> Iterator[str]:

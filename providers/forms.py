@@ -96,12 +96,17 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance._state.adding:
             self._take_code(document["code"])
         elif self.instance.is_known() and self.instance.connections.exists():
-            kept = document["auth"] if document else registry.catalogue()[self.instance.code].auth
-            if kept != self.instance.spec.auth:
-                raise forms.ValidationError(
-                    f"specification: auth: stays “{self.instance.spec.auth}” while there are connections."
-                )
+            self._keep_kinds(document)
         return document
+
+    def _keep_kinds(self, document: Any) -> None:
+        """A way may be taken away, which its connections outlast; one of another kind could not read what they hold."""
+        code = self.instance.code
+        spec = registry.validate(document, source="specification") if document else registry.catalogue()[code]
+        for way, now in self.instance.spec.every_way().items():
+            if spec.has_way(way) and spec.by_way(way).auth != now.auth:
+                where = f"ways.{way}.auth" if way else "auth"
+                raise forms.ValidationError(f"specification: {where}: stays “{now.auth}” while there are connections.")
 
     def _take_code(self, code: str) -> None:
         if Provider.objects.filter(pk=code).exists():

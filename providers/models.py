@@ -1,5 +1,6 @@
 """What the operator sets for a provider, and the keyring's canary."""
 
+import json
 import uuid
 from typing import Any, ClassVar
 
@@ -82,12 +83,25 @@ class Provider(models.Model):
             return registry.catalogue()[self.code]
         held: ProviderSpec | None = self.__dict__.get("_spec")
         if held is None:
-            held = self.__dict__["_spec"] = registry.validate(self.specification, source=f"provider {self.code}")
+            text = json.dumps(self.specification, sort_keys=True)
+            held = self.__dict__["_spec"] = registry.own(text, source=f"provider {self.code}")
         return held
 
+    def is_ready(self, spec: ProviderSpec) -> bool:
+        """Whether users can connect it in this way: to send them there takes the operator's OAuth client."""
+        return spec.is_pasted or bool(self.client_id)
+
+    def ready_ways(self) -> dict[str, ProviderSpec]:
+        """The ways in which users can connect it, as `ProviderSpec.every_way` has them."""
+        return {code: spec for code, spec in self.spec.every_way().items() if self.is_ready(spec)}
+
     def is_configured(self) -> bool:
-        """Whether users can connect it: where they are sent to the provider, the operator must have set a client."""
-        return self.spec.is_pasted or bool(self.client_id)
+        """Whether users can connect it in any way."""
+        return bool(self.ready_ways())
+
+    def scopes_beside(self, spec: ProviderSpec) -> list[str]:
+        """What the operator wants asked beside the file's own scopes: of the way with his client, if there is one."""
+        return [] if spec.is_pasted and self.spec.sign_in else list(self.extra_scopes)
 
     def client_was_refused(self, reason: str) -> bool:
         """Note that the provider refuses our OAuth client, for the admin to show; whether that is news."""

@@ -4,7 +4,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -45,18 +45,35 @@ def validate(document: Any, *, source: str) -> ProviderSpec:
     try:
         return ProviderSpec.model_validate(document)
     except ValidationError as error:
-        raise BadProviderFile("\n".join(_faults(error, source))) from None
+        raise BadProviderFile("\n".join(_faults(error, source, document))) from None
 
 
-def _faults(error: ValidationError, source: str) -> Iterable[str]:
+@lru_cache(maxsize=256)
+def own(text: str, *, source: str) -> ProviderSpec:
+    """An operator's specification as his row has it, for whoever reads that row again. Raises BadProviderFile."""
+    return parse_json(text, source=source)
+
+
+def _faults(error: ValidationError, source: str, document: Any) -> Iterable[str]:
     for fault in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(step) for step in fault["loc"])
+        where = ".".join(str(step) for step in _named(fault["loc"], document))
         message = fault["msg"].removeprefix("Value error, ")
         # What concerns several tables at once is one error of the whole, which names its keys line by line.
         if not where and fault["type"] == "value_error":
             yield from (f"{source}: {line}" for line in message.splitlines())
         else:
             yield f"{source}: {where or 'the file'}: {message}"
+
+
+def _named(where: tuple[str | int, ...], document: Any) -> tuple[str | int, ...]:
+    """The place of a fault, with a way by its code instead of its number."""
+    if where[:1] != ("ways",) or len(where) < 2:
+        return where
+    try:
+        code = document["ways"][where[1]]["code"]
+    except (LookupError, TypeError):
+        return where
+    return ("ways", code, *where[2:]) if isinstance(code, str) else where
 
 
 def read(path: Path) -> ProviderSpec:

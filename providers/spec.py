@@ -8,7 +8,7 @@ Unknown keys are errors: a typing error in an operator's file must not be a sile
 import re
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from providers import coherence
 from providers.parts import (
@@ -25,10 +25,21 @@ from providers.parts import (
     Url,
     Verify,
 )
+from providers.ways import Way, WayName, faults_of_ways, other_way, top_way
+
+WAY_NAMES = {"oauth2": "Sign in", "api_key": "API key", "basic": "API key", "mtproto": "Session"}
+
+
+class UnknownWay(LookupError):
+    """The provider is not connected in this way, or not any more."""
 
 
 class ProviderSpec(Part):
-    """One provider: who it is, how one connects to it and how one calls it afterwards."""
+    """One provider: who it is, how one connects to it and how one calls it afterwards.
+
+    With several `ways` to connect it, what stands beside them is the default way. `by_way` gives each as if it were
+    the only one, and that is what everything about one connection looks at.
+    """
 
     code: Code
     name: str
@@ -55,13 +66,53 @@ class ProviderSpec(Part):
     services: tuple[Service, ...] = ()
     notes: tuple[str, ...] = ()
     """What surprises a caller of this provider; shown to agents."""
+    way: WayName = WayName()
+    """What the default way is called."""
+    ways: tuple[Way, ...] = ()
+    """The others."""
+
+    # Made once, for fetches look here. A specification that is alone in its file is its own default way.
+    _top: "ProviderSpec | None" = PrivateAttr(default=None)
+    _others: "dict[str, ProviderSpec]" = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        faults = list(coherence.faults(self))
+        top = top_way(self)
+        others = {way.code: other_way(self, way) for way in self.ways}
+        faults = [*faults_of_ways(self), *coherence.faults(top)]
+        faults += [f"ways.{code}.{fault}" for code, spec in others.items() for fault in coherence.faults(spec)]
         if faults:
             raise ValueError("\n".join(faults))
+        if self.ways:
+            self._top, self._others = top, others
         return self
+
+    def by_way(self, code: str) -> "ProviderSpec":
+        """The specification of one way to connect; the default one for "". Raises UnknownWay."""
+        if not code or code == self.way.code:
+            return self._top or self
+        try:
+            return self._others[code]
+        except KeyError:
+            raise UnknownWay(f"{self.code} is not connected by {code!r}") from None
+
+    def has_way(self, code: str) -> bool:
+        """Whether `by_way` knows it."""
+        return not code or code == self.way.code or code in self._others
+
+    def every_way(self) -> "dict[str, ProviderSpec]":
+        """The specification of each way, by what a connection notes of it: "" for the default one, which is first."""
+        return {"": self._top or self, **self._others}
+
+    @property
+    def way_name(self) -> str:
+        """What this way to connect is called."""
+        return self.way.name or ("Own app" if self.oauth and self.is_pasted else WAY_NAMES[self.auth])
+
+    @property
+    def sign_in(self) -> "ProviderSpec | None":
+        """The way that sends people to the provider, with the operator's OAuth client, if there is one."""
+        return next((spec for spec in self.every_way().values() if not spec.is_pasted), None)
 
     @property
     def asked(self) -> tuple[CredentialField | Input, ...]:
@@ -102,7 +153,7 @@ class ProviderSpec(Part):
 
     def ready_services(self, granted: set[str]) -> list[Service]:
         """The services that the granted scopes allow; all of them where there are no scopes at all."""
-        return [service for service in self.services if not service.missing_scopes(granted)]
+        return [service for service in self.services if not (self.oauth and service.missing_scopes(granted))]
 
     def scopes_for(self, services: list[Service] | None = None) -> list[str]:
         """The scopes to ask for: the provider's own and those of `services` (else of the default ones)."""

@@ -116,7 +116,7 @@ def _client(provider: Provider, client_id: str | None, secret: str | None) -> di
     """The columns to change for a new OAuth client; that the provider refused the old one is forgotten."""
     if client_id is None and secret is None:
         return {}
-    if provider.spec.is_pasted:
+    if provider.spec.sign_in is None:
         raise CommandError(f"{provider.code} has no OAuth client: users paste its credential")
     if secret == "":
         raise CommandError("The client secret on standard input is empty")
@@ -146,18 +146,33 @@ def _details(provider: Provider) -> dict[str, Any]:
         "checked": spec.checked,
         "source": "the admin" if provider.specification else "a provider file",
     }
-    if not spec.is_pasted:
-        shown |= _oauth_details(provider)
-    if spec.fields:
-        shown["fields"] = [f"{one.name} ({one.label}{'' if one.required else ', optional'})" for one in spec.fields]
-    if spec.is_pasted:
-        shown["verified by"] = _verified_by(spec)
+    if spec.ways:
+        shown["ways"] = [_way(code, one) for code, one in spec.every_way().items()]
+    if spec.sign_in:
+        shown |= _oauth_details(provider, spec.sign_in)
+    for one in spec.every_way().values():
+        shown |= _pasting_details(one, f" ({one.way.code or 'default'})" if spec.ways else "")
     shown["services"] = [f"{one.code} ({one.name}{'' if one.default else ', on request'})" for one in spec.services]
     return {**shown, "notes": list(spec.notes)}
 
 
-def _oauth_details(provider: Provider) -> dict[str, Any]:
-    oauth = provider.spec.oauth
+def _way(code: str, spec: ProviderSpec) -> str:
+    called = f"{spec.way.code} ({spec.way_name})" if spec.way.code else spec.way_name
+    return called if code else f"{called}, the default"
+
+
+def _pasting_details(spec: ProviderSpec, where: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if spec.fields:
+        names = [f"{one.name} ({one.label}{'' if one.required else ', optional'})" for one in spec.fields]
+        shown[f"fields{where}"] = names
+    if spec.is_pasted:
+        shown[f"verified by{where}"] = _verified_by(spec)
+    return shown
+
+
+def _oauth_details(provider: Provider, spec: ProviderSpec) -> dict[str, Any]:
+    oauth = spec.oauth
     assert oauth is not None  # noqa: S101 - the caller asked
     return {
         "redirect URI": redirect_uri(provider.code),
@@ -169,7 +184,7 @@ def _oauth_details(provider: Provider) -> dict[str, Any]:
         "token URL": oauth.token_url,
         "revoke URL": oauth.revoke_url,
         "PKCE": oauth.pkce,
-        "scopes": provider.spec.scopes_for(),
+        "scopes": spec.scopes_for(),
         "extra scopes": list(provider.extra_scopes),
     }
 
