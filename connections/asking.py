@@ -78,7 +78,9 @@ def _asked(row: Connection) -> Grant:
     """The provider's answer. No database connection is held meanwhile."""
     if not row.provider.is_known():
         raise ProviderUnavailable(f"there is no provider {row.provider_id} in the catalogue any more")
-    if not row.provider.is_configured():
+    if not row.is_known():
+        raise ProviderUnavailable(f"{row.provider_id} is not connected by {row.way!r} any more")
+    if not row.provider.is_ready(row.spec):
         raise ClientRefused("no OAuth client is set")
     held, client = row.held(), connect.client_of(row.provider)
     give_back()

@@ -69,12 +69,14 @@ def _mismatch(session: OAuthSession, caller: Caller, code: str, params: Mapping[
         return "it was begun in another browser"
     if session.is_over():
         return "it took longer than 10 minutes"
+    if not session.is_known():
+        return "the provider is not connected in this way any more"
     return _issuer_mismatch(session, params)
 
 
 def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
     """RFC 9207 section 2.4: compared exactly where present, demanded where the server's metadata promises it."""
-    rule, issuer = session.provider.spec.oauth, params.get("iss")
+    rule, issuer = session.spec.oauth, params.get("iss")
     if rule is None:
         return "the provider is not connected by OAuth"
     if issuer is None:
@@ -92,7 +94,7 @@ def _end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) ->
 
 def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> tuple[Grant, Account]:
     """Trade the code for a grant and learn whose it is. No transaction is open meanwhile."""
-    spec, client = session.provider.spec, connect.client_of(session.provider)
+    spec, client = session.spec, connect.client_of(session.provider)
     try:
         with http.waiting_room():
             grant = oauth.exchange(spec, client, code=params["code"], verifier=session.verifier, inputs=session.inputs)
@@ -109,7 +111,7 @@ def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str])
 
 
 def _callback_keep(session: OAuthSession) -> Mapping[str, str]:
-    rule = session.provider.spec.oauth
+    rule = session.spec.oauth
     return rule.callback_keep if rule else {}
 
 
@@ -135,6 +137,7 @@ def _keep(
             grant=grant,
             account=account,
             inputs=session.inputs,
+            way=session.way,
             renew=renew,
         )
         if not session.complete(row.pk):
@@ -158,7 +161,7 @@ def can_replace(session: OAuthSession) -> bool:
 
 def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     """The user's answer: ``replace`` the old account, ``add`` the new one beside it, or ``cancel``. Raises Refused."""
-    if session.status != OAuthSession.Status.CONFIRMING or session.is_over():
+    if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
         raise Refused("There is nothing to decide any more.", session)
     held = json.loads(session.grant)
     grant, account = Grant.from_json(held["grant"]), held_account(session)
@@ -175,8 +178,9 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
 
 def _give_back(session: OAuthSession, grant: Grant, account: Account) -> None:
     """Revoke what nobody wants, unless a connection lives from the same grant."""
-    rule = session.provider.spec.oauth
-    shared = Connection.objects.filter(provider=session.provider, account_id=account.id).exists()
+    rule = session.spec.oauth
+    same = Connection.objects.filter(provider=session.provider, way=session.way, account_id=account.id)
+    shared = same.exists()
     if rule and rule.revoke_url and (rule.revoke.ends == "token" or not shared):
         held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
-        connect.give_back(session.provider, held, session.inputs)
+        connect.give_back(session, held)

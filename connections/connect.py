@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from apikeys.ledger import Caller, record
-from connections.models import Connection, Notice, new_token_id
+from connections import credentials
+from connections.models import Connection, Notice, OAuthSession
 from providers import http, oauth
 from providers.http import ProviderUnavailable
 from providers.models import Provider
@@ -43,18 +44,20 @@ def connect_grant(
     grant: Grant,
     account: Account,
     inputs: dict[str, str],
+    way: str = "",
     renew: Connection | None = None,
 ) -> Connection:
-    """Keep `grant` as the caller's connection to `account`.
+    """Keep `grant` as the caller's connection to `account`, made in this `way`.
 
     `renew` names the row to put it into, whoever's account that row held; without it an account connected before is
-    renewed and another one added. A provider that tells no account id gives a new row each time.
+    renewed, in whichever way that was, and another one added. A provider that tells no account id gives a new row each
+    time.
     """
     try:
-        return _connect_grant(caller, provider, grant, account, inputs, renew)
+        return _connect_grant(caller, provider, grant, account, inputs, way, renew)
     except IntegrityError:
         # Two links for one account came back at the same moment. The other one has made the row: renew that.
-        return _connect_grant(caller, provider, grant, account, inputs, renew)
+        return _connect_grant(caller, provider, grant, account, inputs, way, renew)
 
 
 @transaction.atomic
@@ -64,6 +67,7 @@ def _connect_grant(
     grant: Grant,
     account: Account,
     inputs: dict[str, str],
+    way: str,
     renew: Connection | None,
 ) -> Connection:
     mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
@@ -72,12 +76,13 @@ def _connect_grant(
         row = mine.filter(account_id=account.id).first()
     action = "connection.renew" if row else "connection.add"
     row = row or Connection(user=caller.user, provider=provider, secrets="")
-    if row.account_id != account.id or not account.id:
-        # Another account's refresh token must not live on in this row.
+    if row.account_id != account.id or not account.id or row.way != way:
+        # Another account's refresh token must not live on in this row, nor what was connected in another way.
         row.secrets = ""
     if grant.refresh_token or not row.secrets:
         row.ends_at = row.ends_since = row.reminded_days = None
-    row.account_id, row.inputs = account.id, inputs
+    row.account_id, row.inputs, row.way, row.fingerprint = account.id, inputs, way, ""
+    row.verification, row.verify_at = Connection.Verification.VERIFIED, None
     row.account = account.label or row.account or _numbered(provider, mine.count())
     _write(row, row.credential_columns(grant))
     record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
@@ -91,17 +96,18 @@ def connect_key(
     fields: dict[str, str],
     verdict: Verdict,
     ends_at: dt.datetime | None = None,
+    way: str = "",
     renew: Connection | None = None,
 ) -> Connection:
-    """Keep a pasted credential. `fields` by name as the specification has them; `verdict` says how it was checked.
+    """Keep a pasted credential. `fields` by name as the specification of this `way` has them.
 
-    `ends_at` is when its user says that it ends. The same credential pasted twice is one connection: a keyed
-    fingerprint tells, for the values are sealed.
+    `verdict` says how it was checked, and `ends_at` when its user says that it ends. The same credential pasted twice
+    is one connection: a keyed fingerprint tells, for the values are sealed.
     """
     try:
-        return _connect_key(caller, provider, fields, verdict, ends_at, renew)
+        return _connect_key(caller, provider, fields, verdict, ends_at, way, renew)
     except IntegrityError:
-        return _connect_key(caller, provider, fields, verdict, ends_at, renew)
+        return _connect_key(caller, provider, fields, verdict, ends_at, way, renew)
 
 
 @transaction.atomic
@@ -111,20 +117,22 @@ def _connect_key(
     fields: dict[str, str],
     verdict: Verdict,
     ends_at: dt.datetime | None,
+    way: str,
     renew: Connection | None,
 ) -> Connection:
-    row, action = _row_of(caller, provider, fields, verdict.label, renew)
+    whose = Account(id=verdict.account_id, label=verdict.label)
+    row, action = _row_of(caller, provider, fields, whose, way, renew)
     row.secrets = json.dumps({"fields": fields})
     if ends_at:
         row.ends_at, row.ends_since, row.reminded_days = ends_at, timezone.now(), None
-    _write(row, {"token_id": new_token_id(), "issued_at": timezone.now(), "status": Connection.Status.ACTIVE})
+    _write(row, credentials.key_columns())
     row.judge(verdict.outcome)
     record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
     return row
 
 
 def _row_of(
-    caller: Caller, provider: Provider, fields: dict[str, str], label: str, renew: Connection | None
+    caller: Caller, provider: Provider, fields: dict[str, str], whose: Account, way: str, renew: Connection | None
 ) -> tuple[Connection, str]:
     """Where a pasted credential goes and what that is called: the row that holds it, the one to renew, or a new one."""
     mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
@@ -133,11 +141,14 @@ def _row_of(
     row = same or (mine.filter(pk=renew.pk).first() if renew else None)
     action = "connection.renew" if row else "connection.add"
     row = row or Connection(user=caller.user, provider=provider)
-    row.fingerprint = print_of_it
+    row.fingerprint, row.way, row.inputs = print_of_it, way, {}
+    if row.account_id != whose.id:
+        # A pasted credential has none of its own. That of a sign-in stays with what takes its place.
+        row.account_id = ""
     if same is None:
         # The same credential pasted again without a date ends when it did before; another one does not.
         row.ends_at = row.ends_since = row.reminded_days = None
-    row.account = label or row.account or _numbered(provider, mine.count())
+    row.account = whose.label or row.account or _numbered(provider, mine.count())
     return row, action
 
 
@@ -148,17 +159,19 @@ def connect_client(
     fields: dict[str, str],
     scopes: list[str],
     grant: Grant,
-    label: str = "",
+    account: Account | None = None,
+    way: str = "",
     renew: Connection | None = None,
 ) -> Connection:
     """Keep an OAuth client that the user pasted, and the `grant` it got. `scopes` are asked for at each renewal.
 
     Told apart as keys are. The account that a client tells is its owner's, who may have several of them.
     """
+    whose = account or Account()
     try:
-        return _connect_client(caller, provider, fields, scopes, grant, label, renew)
+        return _connect_client(caller, provider, fields, scopes, grant, whose, way, renew)
     except IntegrityError:
-        return _connect_client(caller, provider, fields, scopes, grant, label, renew)
+        return _connect_client(caller, provider, fields, scopes, grant, whose, way, renew)
 
 
 @transaction.atomic
@@ -168,12 +181,13 @@ def _connect_client(
     fields: dict[str, str],
     scopes: list[str],
     grant: Grant,
-    label: str,
+    whose: Account,
+    way: str,
     renew: Connection | None,
 ) -> Connection:
-    row, action = _row_of(caller, provider, fields, label, renew)
+    row, action = _row_of(caller, provider, fields, whose, way, renew)
     row.secrets = json.dumps({"fields": fields, "scopes": scopes})
-    row.scopes, row.inputs = scopes, {}
+    row.scopes = scopes
     _write(row, row.credential_columns(grant))
     row.judge("works")
     record(caller, action, provider=provider.code, account=row.account, connection_id=row.pk)
@@ -200,7 +214,8 @@ def _write(row: Connection, columns: dict[str, Any]) -> None:
         row.is_default = not others.exists()
         row.save()
         return
-    names = {*columns, "generation", "account", "account_id", "fingerprint", "inputs", "secrets", *ENDS}
+    names = {*columns, "generation", "account", "account_id", "fingerprint", "inputs", "secrets", "way"}
+    names |= {*ENDS, "verification", "verify_at"}
     row.save(update_fields=sorted(names))
 
 
@@ -229,7 +244,7 @@ def disconnect(caller: Caller, connection: Connection) -> str:
 
 
 def _revoke(connection: Connection) -> str:
-    spec = connection.spec if connection.provider.is_known() else None
+    spec = connection.spec if connection.is_known() else None
     if spec is None or spec.oauth is None or not spec.oauth.revoke_url:
         return "unsupported"
     if spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
@@ -239,15 +254,16 @@ def _revoke(connection: Connection) -> str:
     except SealBroken:
         # The key of its seal is lost, and the user must be able to get rid of it all the same.
         return "failed"
-    return give_back(connection.provider, held, connection.inputs)
+    return give_back(connection, held)
 
 
-def give_back(provider: Provider, held: dict[str, Any], inputs: dict[str, str]) -> str:
+def give_back(owner: Connection | OAuthSession, held: dict[str, Any]) -> str:
     """Ask the provider to end the tokens in `held` (``access_token``, ``refresh_token``): ``revoked`` or ``failed``."""
+    client = client_of(owner.provider)
     try:
         with http.waiting_room():
-            agreed = oauth.revoke(provider.spec, client_of(provider), held=held, inputs=inputs)
+            agreed = oauth.revoke(owner.spec, client, held=held, inputs=owner.inputs)
     except ProviderUnavailable as error:
-        log.warning("revocation_failed", provider=provider.code, reason=error.reason)
+        log.warning("revocation_failed", provider=owner.provider_id, reason=error.reason)
         return "failed"
     return "revoked" if agreed else "failed"

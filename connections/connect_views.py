@@ -1,6 +1,6 @@
 """The connect link as people see it. A GET changes nothing; only a POST from these pages starts or keeps anything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apikeys.authentication import caller_of
 from connections import callback, pasting, sessions
-from connections.forms import InputsForm, PasteForm
+from connections.forms import BOXES, InputsForm, PasteForm
 from connections.models import OAuthSession
 from connections.oauth_session import LIFETIME
 from connections.sessions import NotYours, Refused
@@ -72,6 +72,7 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
         return redirect("connect", session.successor_id)
     if not session.can_start():
         raise Refused(session.reason or "This link is older than 10 minutes.", session)
+    sessions.choose(session, request.GET.get("way"))
     return _ask(request, session, _form(session, None))
 
 
@@ -80,23 +81,26 @@ def _decision(session: OAuthSession) -> dict[str, Any]:
     return {"session": session, "came": came, "can_replace": callback.can_replace(session)}
 
 
-def _form(session: OAuthSession, sent: Any, *, ask_to_keep: bool = False) -> PasteForm | InputsForm:
-    spec = session.provider.spec
+def _form(session: OAuthSession, sent: Any, *, boxes: Iterable[str] = ()) -> PasteForm | InputsForm:
+    """The form of the session's way, with those of `BOXES` to tick that are in `boxes`."""
+    spec = session.spec
     if not spec.is_pasted:
         return InputsForm(spec, sent)
     # An OAuth client that could not be checked has no token that could be kept.
-    return PasteForm(spec, sent, ask_to_keep=ask_to_keep and spec.oauth is None)
+    fitting = [box for box in boxes if box != "keep_unverified" or spec.oauth is None]
+    return PasteForm(spec, sent, boxes=fitting)
 
 
 def _ask(
     request: HttpRequest, session: OAuthSession, form: PasteForm | InputsForm, *, problem: str = ""
 ) -> HttpResponse:
-    spec = session.provider.spec
+    spec = session.spec
     services = [one for one in spec.services if set(one.scopes) and set(one.scopes) <= set(session.scopes)]
     named = {scope for one in services for scope in one.scopes}
     context = {
         "session": session,
         "spec": spec,
+        "ways": session.provider.ready_ways(),
         "services": services,
         "other_scopes": [scope for scope in session.scopes if scope not in named],
         "form": form,
@@ -126,7 +130,8 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
     caller, session = caller_of(request), _opened(request, session_id)
     if not session.can_start():
         raise Refused(session.reason or "This link was used already or is older than 10 minutes.", session)
-    form = _form(session, request.POST, ask_to_keep="keep_unverified" in request.POST)
+    sessions.choose(session, request.POST.get("way"))
+    form = _form(session, request.POST, boxes=[box for box in BOXES if box in request.POST])
     if not form.is_valid():
         return _ask(request, session, form)
     if isinstance(form, InputsForm):
@@ -135,20 +140,18 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> HttpResponse:
-    keep = bool(form.cleaned_data.get("keep_unverified"))
-    caller, values = caller_of(request), form.values()
-    verdict = pasting.paste(caller, session, values, ends_at=form.ends_at(), keep_unverified=keep)
+    ticked = {box: bool(form.cleaned_data.get(box)) for box in BOXES}
+    verdict = pasting.paste(caller_of(request), session, form.values(), ends_at=form.ends_at(), **ticked)
     if session.status == OAuthSession.Status.COMPLETED:
         return redirect("connect", session.pk)
-    name = session.provider.spec.name
+    name = session.spec.name
     if verdict.outcome == "refused":
         return _ask(request, session, form, problem=f"{name} refuses this: {verdict.reason or 'it does not work'}.")
-    return _ask(
-        request,
-        session,
-        _form(session, request.POST, ask_to_keep=True),
-        problem=f"{name} could not be asked now: {verdict.reason}.",
-    )
+    if verdict.outcome == "unreachable":
+        box, problem = "keep_unverified", f"{name} could not be asked now: {verdict.reason}."
+    else:
+        box, problem = "replace_account", f"This is of another account: {verdict.label or verdict.account_id}."
+    return _ask(request, session, _form(session, request.POST, boxes=[box]), problem=problem)
 
 
 def _see_other(url: str) -> HttpResponse:

@@ -4,7 +4,6 @@ Every answer costs two reads beside the key's own, however much there is: the co
 """
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -48,7 +47,7 @@ def summary(caller: Caller) -> dict[str, Any]:
         if trouble:
             attention[code] = trouble
         else:
-            connected[code] = [service.code for service in ready_services(rows[0].spec, rows)]
+            connected[code] = [service.code for service in rows[0].spec.ready_services(set(rows[0].scopes))]
     free = [row.code for row in view.providers if row.is_configured() and row.code not in view.connections]
     return {
         "connected": connected,
@@ -57,12 +56,6 @@ def summary(caller: Caller) -> dict[str, Any]:
         "availableTotal": len(free),
         "next": "GET /ai/context/{provider}",
     }
-
-
-def ready_services(spec: ProviderSpec, rows: Iterable[Connection]) -> list[Service]:
-    """The services that the default connection's granted scopes allow."""
-    default = next(iter(rows))
-    return spec.ready_services(set(default.scopes)) if spec.oauth else list(spec.services)
 
 
 def overview(caller: Caller) -> list[dict[str, Any]]:
@@ -103,7 +96,7 @@ def service(caller: Caller, code: str, service_code: str) -> dict[str, Any]:
 
 
 def _described(row: Provider, connections: list[Connection]) -> dict[str, Any]:
-    spec = row.spec
+    spec = connections[0].spec if connections and connections[0].is_known() else row.spec.by_way("")
     granted = set(connections[0].scopes) if connections else set()
     body = {"provider": spec.code}
     optional = {"docsUrl": spec.docs_url, "notes": list(spec.notes)}

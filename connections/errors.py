@@ -118,6 +118,12 @@ class ProviderNotFound(ApiError):
         )
 
 
+class WayNotFound(ApiError):
+    """The provider is there, but not any more the way in which this connection was made."""
+
+    code, status = "PROVIDER_NOT_FOUND", 404
+
+
 class ServiceNotFound(ApiError):
     code, status = "SERVICE_NOT_FOUND", 404
 

@@ -53,7 +53,7 @@ def launch(connection: Connection, *, shared: bool = False) -> "Future[Landing]"
 
 
 def _lane(connection: Connection) -> str:
-    known = connection.provider.is_known() and connection.spec.oauth
+    known = connection.is_known() and connection.spec.oauth
     return oauth.token_host(connection.spec, connection.inputs) if known else connection.provider_id
 
 
@@ -120,8 +120,7 @@ def _watch(sent: Connection) -> Landing:
         if row.status == Connection.Status.NEEDS_REAUTH:
             return Landing(row.status_reason, revoked=True)
         if not row.lease_holder and row.retry_at != sent.retry_at:
-            refused = row.provider.client_refused_at is not None
-            return Landing(row.last_error, row.seconds_to_wait(), client_refused=refused)
+            return Landing(row.last_error, row.seconds_to_wait(), client_refused=row.client_is_refused())
         if lease := row.take_lease():
             return asking.ask(row, lease)
         give_back()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,6 +10,12 @@ from django.utils import timezone
 
 from providers.parts import CredentialField, Input
 from providers.spec import ProviderSpec
+
+# What a form may ask beside the credential, once an answer calls for it.
+BOXES = {
+    "keep_unverified": "Keep it although it cannot be checked now; Akhrot checks it again later",
+    "replace_account": "Use it all the same, in place of the account that was connected",
+}
 
 
 class _SpecForm(forms.Form):
@@ -40,16 +47,16 @@ class _SpecForm(forms.Form):
 class PasteForm(_SpecForm):
     """A credential, field by field. Whitespace is trimmed; a strange pattern warns and never refuses."""
 
-    def __init__(self, spec: ProviderSpec, *args: Any, ask_to_keep: bool = False, **kwargs: Any) -> None:
+    def __init__(self, spec: ProviderSpec, *args: Any, boxes: Iterable[str] = (), **kwargs: Any) -> None:
         super().__init__(spec, *args, **kwargs)
         for field in spec.fields:
             self.fields[field.name] = _credential_field(field)
         if spec.kind == "api_key":
             self.fields["ends_on"] = _last_day()
-        if ask_to_keep:
-            self.fields["keep_unverified"] = forms.BooleanField(
+        for name in boxes:
+            self.fields[name] = forms.BooleanField(
                 required=False,
-                label="Keep it although it cannot be checked now; Akhrot checks it again later",
+                label=BOXES[name],
                 widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
             )
 

@@ -55,9 +55,9 @@ def _settle(row: Connection, late: Late, outcome: str) -> None:
     stored = _commit(row, late, outcome)
     # The spool goes first: what follows must not be done twice.
     spool.remove(late)
-    if stored:
+    if stored and not row.spec.is_pasted:
         row.provider.client_was_accepted()
-    else:
+    elif not stored:
         _drop(row, late.grant)
 
 
@@ -77,7 +77,7 @@ def _drop(row: Connection, grant: Grant) -> None:
     if rule and rule.revoke_url and rule.revoke.ends == "token":
         give_back()
         late = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
-        connect.give_back(row.provider, {**row.held(), **late}, row.inputs)
+        connect.give_back(row, {**row.held(), **late})
 
 
 def replay(*, older_than: float = spool.UNDER_WAY) -> int:
@@ -89,6 +89,9 @@ def replay(*, older_than: float = spool.UNDER_WAY) -> int:
         if row is None:
             # Disconnected: its user wanted the grant ended, and the provider was told then.
             spool.remove(late)
+            continue
+        if not row.is_known():
+            # It waits for its file, or the way in it, to come back.
             continue
         row.generation = late.generation
         try:

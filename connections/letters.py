@@ -51,20 +51,22 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _of_connection(row: Connection) -> dict[str, Any]:
-    name = row.spec.name
+    name = str(row.provider)
+    is_grant = row.is_known() and row.spec.kind == "oauth2"
     return {
         "provider": name,
         "connection": row,
         # A provider that tells no name of the account has its own in its place.
         "account": "" if row.account == name else " ".join(row.account.split()),
-        "button": "Connect it again" if row.spec.kind == "oauth2" else "Replace the credential",
+        "button": "Connect it again" if is_grant else "Replace the credential",
         "url": _absolute("connection", row.pk),
     }
 
 
 def _of_client(code: str) -> dict[str, Any]:
     provider = Provider.objects.defer("client_secret").get(code=code)
-    oauth = provider.spec.oauth if provider.is_known() else None
+    sign_in = provider.spec.sign_in if provider.is_known() else None
+    oauth = sign_in.oauth if sign_in else None
     return {
         "provider": str(provider),
         "registered_at": oauth.registration_url if oauth else "",

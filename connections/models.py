@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import secrets
 import uuid
 from functools import cache
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apikeys.statements import Replace
-from connections import margins
+from connections import credentials, margins
 from connections.history import Refresh as Refresh
 from connections.history import Sweep as Sweep
 from connections.notices import Notice as Notice
@@ -52,15 +51,15 @@ class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
         """Other connections, of whichever user, that live from the same grant at the provider."""
         if not connection.account_id:
             return self.none()
-        same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id)
+        same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id, way=connection.way)
         return same.exclude(pk=connection.pk)
 
 
 class Connection(Refreshable):
     """One account of one user at one provider, with what is needed to call it.
 
-    `account_id` is the provider's own id of the account, empty where
-    it tells none; pasted keys are told apart by `fingerprint`.
+    `way` says how it was connected, empty for the provider's default way. `account_id` is the provider's own id of the
+    account, empty where it tells none; pasted keys are told apart by `fingerprint`.
     """
 
     class Verification(models.TextChoices):
@@ -73,6 +72,7 @@ class Connection(Refreshable):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="connections", db_index=False
     )
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="connections")
+    way = models.CharField(max_length=64, blank=True, default="")
     account = models.CharField(max_length=255, blank=True, help_text="The account's name for people")
     account_id = models.CharField(max_length=255, blank=True)
     fingerprint = models.CharField(max_length=64, blank=True)
@@ -127,8 +127,12 @@ class Connection(Refreshable):
 
     @property
     def spec(self) -> ProviderSpec:
-        """The specification of its provider."""
-        return self.provider.spec
+        """The specification of its provider, as it is for this way to connect. Raises UnknownWay."""
+        return self.provider.spec.by_way(self.way)
+
+    def is_known(self) -> bool:
+        """Whether there is a specification for it: its provider's file, or its way in it, may have gone."""
+        return self.provider.is_known() and self.provider.spec.has_way(self.way)
 
     def held(self) -> dict[str, Any]:
         """What is sealed: ``access_token``, ``refresh_token``, ``extra`` of a grant, or ``fields`` of a pasted key.
@@ -182,12 +186,16 @@ class Connection(Refreshable):
 
     def trouble(self) -> str:
         """The error code that a fetch would answer; empty when the connection is usable or can be refreshed."""
-        if not self.provider.enabled or not self.provider.is_known():
+        if not self.provider.enabled or not self.is_known():
             return "PROVIDER_NOT_FOUND"
         if self.is_dead():
             return "TOKEN_EXPIRED"
-        refused = self.provider.client_refused_at is not None or not self.provider.is_configured()
+        refused = self.client_is_refused() or not self.provider.is_ready(self.spec)
         return "PROVIDER_NOT_CONFIGURED" if self.is_expired() and refused else ""
+
+    def client_is_refused(self) -> bool:
+        """Whether its provider refuses the operator's OAuth client, and it lives from that client."""
+        return self.provider.client_refused_at is not None and self.is_known() and not self.spec.is_pasted
 
     def works_still(self) -> bool:
         """Whether the access token's own time is not over, whatever became of the refresh token."""
@@ -209,21 +217,14 @@ class Connection(Refreshable):
         renewable = bool(refresh_token) or "fields" in held
         return {
             "secrets": _sealed_column().seal_for(self, json.dumps(held)),
-            "token_id": new_token_id(),
+            "token_id": credentials.new_token_id(),
             "issued_at": timezone.now(),
             "expires_at": grant.expires_at,
             "refreshable": renewable,
             "refresh_at": margins.refresh_at(self.spec, grant) if renewable else None,
             "scopes": self.scopes if grant.scopes is None else grant.scopes,
             **self._end_columns(grant.ends_at),
-            "status": self.Status.ACTIVE,
-            "status_reason": "",
-            "failures": 0,
-            "retry_at": None,
-            "last_error": "",
-            "claimed_until": None,
-            "lease_holder": "",
-            "lease_until": None,
+            **credentials.as_new(),
         }
 
     def _end_columns(self, ends_at: dt.datetime | None) -> dict[str, Any]:
@@ -273,8 +274,3 @@ def _sealed_column() -> SealedTextField:
     field = Connection._meta.get_field("secrets")
     assert isinstance(field, SealedTextField)  # noqa: S101
     return field
-
-
-def new_token_id() -> str:
-    """A name for one access token that says nothing about it."""
-    return f"tok_{secrets.token_urlsafe(12)}"

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from providers.models import Provider
 from providers.sealed import SealedTextField
+from providers.spec import ProviderSpec
 
 LIFETIME = dt.timedelta(minutes=10)
 MOST_PENDING = 20
@@ -44,6 +45,7 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
 class OAuthSession(models.Model):
     """One request to connect a provider, made by an agent's key or in the dashboard (then `key` is None).
 
+    `way` is how it is to be connected, until the user chooses another, and `scopes` are what is asked for in that way.
     `connection` is the one to renew, later the one that came of it. `state` and `nonce` are stored hashed: the state
     travels through the provider, the nonce lies in the data of the browser session that started.
     """
@@ -62,6 +64,8 @@ class OAuthSession(models.Model):
     key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="+")
     services = models.JSONField(default=list, blank=True)
+    asked = models.JSONField("scopes asked for by name", default=list, blank=True)
+    way = models.CharField(max_length=64, blank=True, default="")
     scopes = models.JSONField(default=list, blank=True)
     inputs = models.JSONField(default=dict, blank=True)
     connection = models.ForeignKey(
@@ -88,6 +92,15 @@ class OAuthSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_id} ({self.status})"
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The specification of its provider, as it is for its way to connect. Raises UnknownWay."""
+        return self.provider.spec.by_way(self.way)
+
+    def is_known(self) -> bool:
+        """Whether there is a specification for it: its provider's file, or its way in it, may have gone."""
+        return self.provider.is_known() and self.provider.spec.has_way(self.way)
 
     @property
     def public_status(self) -> str:
@@ -121,6 +134,8 @@ class OAuthSession(models.Model):
             nonce_digest=token_digest(nonce),
             verifier=_column("verifier").seal_for(self, verifier),
             inputs=self.inputs,
+            way=self.way,
+            scopes=self.scopes,
             expires_at=self.expires_at,
         )
         if not started:
@@ -146,6 +161,8 @@ class OAuthSession(models.Model):
             open_ones.update(
                 status=self.Status.COMPLETED,
                 connection_id=connection_id,
+                way=self.way,
+                scopes=self.scopes,
                 state_digest=None,
                 reason="",
                 grant="",

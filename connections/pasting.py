@@ -22,21 +22,26 @@ def paste(
     *,
     ends_at: dt.datetime | None = None,
     keep_unverified: bool = False,
+    replace_account: bool = False,
 ) -> Verdict:
     """Check a pasted credential with its provider and keep it, with the end that its user knows of.
 
     A refused one is not kept and the session stays open; neither is one that could not be checked, unless
-    `keep_unverified`. An OAuth client that could not be checked has no token, and is never kept. Raises Refused when
-    the link cannot be used any more.
+    `keep_unverified`, nor one of another account than that of the connection to renew, unless `replace_account`. An
+    OAuth client that could not be checked has no token, and is never kept. Raises Refused when the link cannot be used
+    any more.
     """
     check_usable(session)
     if not session.can_start():
         raise Refused("This link was used already or is older than 10 minutes.", session)
-    if session.provider.spec.oauth:
-        return _paste_client(caller, session, fields)
-    verdict = _verified(session.provider.spec, fields)
+    if session.spec.oauth:
+        return _paste_client(caller, session, fields, replace_account=replace_account)
+    verdict = _verified(session.spec, fields)
     if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
         record(caller, "session.paste", outcome=verdict.outcome.upper(), provider=session.provider_id)
+        return verdict
+    if not replace_account and is_of_another(session, verdict):
+        record(caller, "session.paste", outcome="OTHER_ACCOUNT", provider=session.provider_id)
         return verdict
     with transaction.atomic():
         row = connect.connect_key(
@@ -45,6 +50,7 @@ def paste(
             fields=fields,
             verdict=verdict,
             ends_at=ends_at,
+            way=session.way,
             renew=session.connection,
         )
         if not session.complete(row.pk):
@@ -53,9 +59,15 @@ def paste(
     return verdict
 
 
-def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str]) -> Verdict:
+def is_of_another(session: OAuthSession, verdict: Verdict) -> bool:
+    """Whether the provider tells an account, and another one of the connection to renew."""
+    known = session.connection.account_id if session.connection else ""
+    return bool(known and verdict.account_id and verdict.account_id != known)
+
+
+def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str], *, replace_account: bool) -> Verdict:
     """The same for an OAuth client of the user's own: that it gets a token is the proof."""
-    spec = session.provider.spec
+    spec = session.spec
     try:
         with http.waiting_room():
             grant = oauth.client_grant(spec, fields=fields, inputs={}, scopes=session.scopes)
@@ -64,6 +76,10 @@ def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str])
         outcome: Outcome = "refused" if isinstance(error, GrantRevoked) else "unreachable"
         record(caller, "session.paste", outcome=outcome.upper(), provider=session.provider_id)
         return Verdict(outcome, reason=error.reason)
+    verdict = Verdict("works", account.id, account.label)
+    if not replace_account and is_of_another(session, verdict):
+        record(caller, "session.paste", outcome="OTHER_ACCOUNT", provider=session.provider_id)
+        return verdict
     with transaction.atomic():
         row = connect.connect_client(
             caller,
@@ -71,13 +87,14 @@ def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str])
             fields=fields,
             scopes=session.scopes,
             grant=grant,
-            label=account.label,
+            account=account,
+            way=session.way,
             renew=session.connection,
         )
         if not session.complete(row.pk):
             raise Refused("This link was used already.", session)
     session.refresh_from_db()
-    return Verdict("works", account.id, account.label)
+    return verdict
 
 
 def _verified(spec: ProviderSpec, fields: dict[str, str]) -> Verdict:

@@ -19,7 +19,6 @@ from connections.models import Connection, OAuthSession
 from connections.oauth_session import LIFETIME
 from providers import oauth, registry
 from providers.models import Provider
-from providers.parts import Service
 from providers.spec import ProviderSpec
 
 
@@ -78,10 +77,12 @@ def start(
             f"The operator has not set the OAuth client of {provider}.",
             hint="An admin sets it in the admin under Providers, or with manage.py provider set.",
         )
-    _check_method(row.spec, method)
+    wanted = _way_of(row.spec, method)
     _check_return_url(return_url)
     renew = chosen(caller, provider, account) if account else None
-    asked = _scopes(row, services, scopes, renew)
+    for code in services or []:
+        _check_service(row.spec, code)
+    way = _first_way(row, wanted, services or [], renew)
     with transaction.atomic():
         OAuthSession.objects.make_room(caller.user)
         session = OAuthSession.objects.create(
@@ -89,7 +90,9 @@ def start(
             key=caller.key,
             provider=row,
             services=services or [],
-            scopes=asked,
+            asked=scopes or [],
+            way=way,
+            scopes=_scopes(row, row.spec.by_way(way), services, scopes, renew),
             connection=renew,
             return_url=return_url,
             expires_at=timezone.now() + LIFETIME,
@@ -109,11 +112,29 @@ def chosen(caller: Caller, provider: str, account: str) -> Connection:
     return found[0]
 
 
-def _check_method(spec: ProviderSpec, method: str | None) -> None:
-    ways = {spec.auth, spec.kind}
-    if method is not None and method not in ways:
-        fields = {"method": f"{spec.code} is connected by: {', '.join(sorted(ways))}"}
+def _way_of(spec: ProviderSpec, method: str | None) -> str | None:
+    """The way that an agent means by its code or, of the first such way, by its kind; None where none is meant."""
+    every = spec.every_way()
+    if method is None or method in every:
+        return method
+    by_name = {name: code for code, one in reversed(every.items()) for name in (one.auth, one.kind, one.way.code)}
+    if method not in by_name:
+        names = sorted({*by_name, *every} - {""})
+        fields = {"method": f"{spec.code} is connected by: {', '.join(names)}"}
         raise errors.ValidationFailed("The request is not valid.", fields=fields)
+    return by_name[method]
+
+
+def _first_way(provider: Provider, wanted: str | None, services: list[str], renew: Connection | None) -> str:
+    """The way that the page opens with: the wanted one, that of the connection to renew, or the default one.
+
+    It is one of those that are ready, and if possible one that is good for the services. The user may choose another.
+    """
+    ready = provider.ready_ways()
+    if wanted is not None and wanted in ready:
+        return wanted
+    codes = [renew.way, *ready] if renew and renew.way in ready else list(ready)
+    return next((code for code in codes if all(ready[code].service(one) for one in services)), codes[0])
 
 
 def _check_return_url(url: str) -> None:
@@ -125,23 +146,27 @@ def _check_return_url(url: str) -> None:
 
 
 def _scopes(
-    provider: Provider, services: list[str] | None, scopes: list[str] | None, renew: Connection | None
+    provider: Provider,
+    spec: ProviderSpec,
+    services: list[str] | None,
+    scopes: list[str] | None,
+    renew: Connection | None,
 ) -> list[str]:
-    """What to ask for. Renewing asks again for what was granted, so that nothing is lost by adding a service."""
-    spec = provider.spec
-    named = [_service(spec, code) for code in services or []]
-    wanted = spec.scopes_for(named if services or scopes or (renew and renew.scopes) else None)
+    """What to ask for in the way of `spec`.
+
+    Renewing asks again for what was granted, so that nothing is lost by adding a service.
+    """
     if spec.oauth is None:
         return []
+    named = [service for code in services or [] if (service := spec.service(code))]
+    wanted = spec.scopes_for(named if services or scopes or (renew and renew.scopes) else None)
     granted = renew.scopes if renew else []
-    return list(dict.fromkeys([*wanted, *granted, *provider.extra_scopes, *(scopes or [])]))
+    return list(dict.fromkeys([*wanted, *granted, *provider.scopes_beside(spec), *(scopes or [])]))
 
 
-def _service(spec: ProviderSpec, code: str) -> Service:
-    service = spec.service(code)
-    if service is None:
+def _check_service(spec: ProviderSpec, code: str) -> None:
+    if spec.service(code) is None:
         raise errors.ServiceNotFound(spec.code, code, [one.code for one in spec.services])
-    return service
 
 
 def poll(caller: Caller, session_id: str) -> OAuthSession:
@@ -179,6 +204,22 @@ def open_link(caller: Caller, session_id: UUID) -> OAuthSession:
     return session
 
 
+def choose(session: OAuthSession, way: str | None) -> None:
+    """Turn `session` to the way that its user chose; None: its own, else the first that is ready.
+
+    In memory alone: a GET shows it, and a POST that goes on with it writes it. Raises Refused.
+    """
+    ready = session.provider.ready_ways()
+    if way is None:
+        way = session.way if session.way in ready else next(iter(ready), session.way)
+    if way not in ready:
+        raise Refused(f"{session.provider} cannot be connected here in this way.", session)
+    if way != session.way:
+        session.way, spec = way, ready[way]
+        renew = session.connection
+        session.scopes = _scopes(session.provider, spec, session.services, session.asked, renew)
+
+
 def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: dict[str, str]) -> str:
     """Start the provider's part after the user's consent; the provider's URL to go to. For a POST alone.
 
@@ -194,7 +235,7 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
     browser[nonce_name(session)] = nonce
     record(caller, "session.start", provider=session.provider_id)
     return oauth.authorize_url(
-        session.provider.spec,
+        session.spec,
         connect.client_of(session.provider),
         scopes=session.scopes,
         state=state,
@@ -206,7 +247,7 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
 def check_usable(session: OAuthSession) -> None:
     """The operator may have disabled the provider, and the user revoked the key, since the link was made."""
     provider = session.provider
-    if not provider.enabled or not provider.is_known() or not provider.is_configured():
+    if not provider.enabled or not provider.is_known() or session.way not in provider.ready_ways():
         raise Refused(f"{provider} cannot be connected here any more; the operator has turned it off.")
     if session.key and not session.key.is_usable():
         raise Refused("The key that asked for this has been revoked or has expired.")
@@ -221,6 +262,8 @@ def again(caller: Caller, session: OAuthSession) -> OAuthSession:
             key=session.key,
             provider=session.provider,
             services=session.services,
+            asked=session.asked,
+            way=session.way,
             scopes=session.scopes,
             connection=session.connection,
             return_url=session.return_url,

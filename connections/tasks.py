@@ -97,6 +97,9 @@ def verify_pending() -> None:
     """Try again the pasted credentials that could not be checked when they were pasted."""
     due = Connection.objects.filter(verify_at__lte=timezone.now()).select_related("provider", "user")
     for row in due.order_by("verify_at")[:VERIFY_BATCH]:
+        if not row.is_known():
+            row.judge("unreachable")
+            continue
         values = row.held().get("fields", {})
         give_back()
         verdict = verify.verify(row.spec, values)

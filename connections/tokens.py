@@ -75,12 +75,23 @@ def _find(caller: Caller, provider: str, account: str) -> Connection:
     if caller.key and not caller.key.allows(provider):
         offered_provider(caller, provider)
     found = _named(caller, provider, account) if account else _default().read(provider, caller.user.pk)
-    if found and found.provider.enabled and found.provider.is_known():
+    if found and found.provider.enabled and found.is_known():
         return found
     offered_provider(caller, provider)
+    if found:
+        raise _way_is_gone(found)
     if not Connection.objects.to(provider, caller.user).exists():
         raise errors.IntegrationNotFound(provider)
     return chosen(caller, provider, account)
+
+
+def _way_is_gone(connection: Connection) -> errors.ApiError:
+    code = connection.provider_id
+    return errors.WayNotFound(
+        f"{code} is not connected by {connection.way!r} here any more; the connection is kept.",
+        hint="The operator can bring that way back, or the user connects it anew with the call in next.",
+        next=errors.connect_call(code, account=str(connection.pk)),
+    )
 
 
 def _named(caller: Caller, provider: str, account: str) -> Connection | None:
@@ -182,7 +193,7 @@ def _must_wait(connection: Connection) -> bool:
 
 def _backing_off(connection: Connection) -> flights.Landing:
     """The landing of the last flight, as long as its back-off lasts."""
-    refused = connection.provider.client_refused_at is not None
+    refused = connection.client_is_refused()
     return flights.Landing(connection.last_error, connection.seconds_to_wait(), client_refused=refused)
 
 

@@ -33,7 +33,7 @@ REVOCATIONS = {
 def _own(request: HttpRequest, connection_id: UUID) -> Connection:
     rows = Connection.objects.filter(user=caller_of(request).user)
     row = get_object_or_404(rows.select_related("provider", "user"), pk=connection_id)
-    if not row.provider.is_known():
+    if not row.is_known():
         raise Http404
     return row
 
@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
     user = caller_of(request).user
     mine = list(Connection.objects.of(user))
     # A provider's file may be gone. Nothing can be said about its connections, but they are still there.
-    known = [row for row in mine if row.provider.is_known()]
+    known = [row for row in mine if row.is_known()]
     connections = sorted(known, key=lambda row: (not (row.trouble() or row.needs_user()), row.spec.name.lower()))
     keys = list(ApiKey.objects.of(user))
     context = {
@@ -112,8 +112,18 @@ def _offered(code: str) -> Provider:
 def provider_page(request: HttpRequest, code: str) -> HttpResponse:
     """One provider: its services, and the accounts connected to it."""
     provider = _offered(code)
-    accounts = Connection.objects.to(code, caller_of(request).user)
-    context = {"section": "catalogue", "provider": provider, "spec": provider.spec, "accounts": list(accounts)}
+    accounts = [row for row in Connection.objects.to(code, caller_of(request).user) if row.is_known()]
+    # Of a way that nobody can use yet, its services and notes are told all the same where there is no other.
+    ways = provider.ready_ways() or provider.spec.every_way()
+    context = {
+        "section": "catalogue",
+        "provider": provider,
+        "spec": provider.spec,
+        "ways": list(ways.values()),
+        "sign_in": provider.spec.sign_in,
+        "asks_scopes": any(one.oauth for one in ways.values()),
+        "accounts": accounts,
+    }
     return render(request, "app/provider.html", context)
 
 

@@ -30,19 +30,22 @@ COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
 
 def sent_there() -> Q:
     """The rows whose users are sent to the provider, which takes an OAuth client of the operator's."""
-    return Q(code__in=[row.code for row in Provider.objects.defer("client_secret").known() if row.spec.sign_in])
+    return Q(code__in=[row.code for row in _known() if row.spec.sign_in])
 
 
 def waiting_for_client() -> Q:
     """The rows that nobody can connect before the operator has set an OAuth client."""
-    known = Provider.objects.defer("client_secret").known()
-    return Q(code__in=[row.code for row in known if not row.is_configured()])
+    return Q(code__in=[row.code for row in _known() if not row.is_configured()])
 
 
 def of_kind(kind: str) -> Q:
-    """The rows whose specification, their own or the catalogue's, has this `auth`."""
-    codes = [code for code, spec in registry.catalogue().items() if spec.auth == kind]
-    return Q(specification__isnull=True, code__in=codes) | Q(specification__auth=kind)
+    """The rows that are connected in a way with this `auth`."""
+    return Q(code__in=[row.code for row in _known() if kind in {way.auth for way in row.spec.every_way().values()}])
+
+
+def _known() -> list[Provider]:
+    """Every row with a specification, its own or the catalogue's: what stands in files no query can look at."""
+    return Provider.objects.defer("client_secret").known()
 
 
 class KindFilter(admin.SimpleListFilter):

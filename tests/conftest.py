@@ -31,7 +31,8 @@ from django.utils import timezone  # noqa: E402
 from apikeys.models import ApiKey  # noqa: E402
 from apikeys.rates import forget_counts  # noqa: E402
 from connections.connect import fingerprint  # noqa: E402
-from connections.models import Connection, new_token_id  # noqa: E402
+from connections.credentials import new_token_id  # noqa: E402
+from connections.models import Connection  # noqa: E402
 from providers import http  # noqa: E402
 from providers.models import Provider  # noqa: E402
 from providers.sealed import ensure_keyring, forget_keyring  # noqa: E402
@@ -160,7 +161,8 @@ def connect(user: User) -> Callable[..., Connection]:
     """
 
     def connect(provider: str = "google", *, user: User = user, **state: Any) -> Connection:
-        row = Connection(user=user, provider=Provider.objects.get(code=provider))
+        way = state.pop("way", "")
+        row = Connection(user=user, provider=Provider.objects.get(code=provider), way=way)
         mine = Connection.objects.filter(user=user, provider=row.provider)
         columns = _grant(row, state) if row.spec.auth == "oauth2" else _pasted(row, state)
         number = mine.count() + 1

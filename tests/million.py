@@ -7,11 +7,11 @@ import psycopg
 # Refreshes spread over the next day, as those of hourly and daily tokens are, and `due` of them a minute ago.
 FILL = """
 INSERT INTO connections_connection (
-    id, user_id, provider_id, account, account_id, fingerprint, is_default, verification, scopes, inputs, secrets,
+    id, user_id, provider_id, way, account, account_id, fingerprint, is_default, verification, scopes, inputs, secrets,
     token_id, issued_at, expires_at, refreshable, created_at, status, status_reason, refresh_at, generation,
     lease_holder, failures, last_error
 )
-SELECT gen_random_uuid(), %(user)s, %(provider)s, 'account ' || n, 'id ' || n, '', false, 'verified', '[]', '{}',
+SELECT gen_random_uuid(), %(user)s, %(provider)s, '', 'account ' || n, 'id ' || n, '', false, 'verified', '[]', '{}',
     ''::bytea, 'tok_' || n, now(), now() + interval '1 hour', true, now(), 'active', '',
     now() + CASE WHEN n <= %(due)s THEN interval '-1 minute' ELSE (1 + 24 * random()) * interval '1 hour' END,
     1, '', 0, ''

@@ -21,7 +21,6 @@ from providers.spec import ProviderSpec
 
 register = template.Library()
 
-WAYS = {"oauth2": "Sign in", "api_key": "API key", "mtproto": "Session"}
 # OpenID Connect Core, sections 3.1.2.1, 5.4 and 11. Every other scope is explained by the service that needs it.
 COMMON_SCOPES = {
     "openid": "Know which account it is",
@@ -81,7 +80,7 @@ def lasts(connection: Connection) -> str:
 @register.filter
 def way(spec: ProviderSpec) -> str:
     """How a provider is connected, in two words."""
-    return "Own app" if spec.oauth and spec.is_pasted else WAYS[spec.kind]
+    return spec.way_name
 
 
 @register.filter

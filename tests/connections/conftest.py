@@ -9,7 +9,9 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 
 from apikeys.ledger import Caller
 from connections import sessions
+from providers.models import Provider
 from tests.connections.begun import IDENTITY_URL, TOKEN_URL, Begun
+from tests.connections.notebook import ADA, DOCUMENT, ME, TOKEN
 from tests.provider_http import ProviderHttp
 
 
@@ -32,3 +34,24 @@ def begin(user: User, configured: Any, provider_http: ProviderHttp) -> Any:
         return Begun(session, caller, browser, params)
 
     return begin
+
+
+@pytest.fixture
+def notebook(db: None) -> Provider:
+    """The operator has added a provider with two ways, and has set no OAuth client for it yet."""
+    return Provider.objects.create(code="notebook", specification=DOCUMENT)
+
+
+@pytest.fixture
+def client_set(notebook: Provider, configured: Any) -> Provider:
+    """And now he has."""
+    row: Provider = configured("notebook")
+    return row
+
+
+@pytest.fixture
+def answers(provider_http: ProviderHttp) -> ProviderHttp:
+    """The notebook issues a1 and r1, and says that it is Ada, whoever asks."""
+    provider_http.reply("POST", TOKEN, json={"access_token": "a1", "refresh_token": "r1", "expires_in": 3600})
+    provider_http.reply("GET", ME, json=ADA)
+    return provider_http

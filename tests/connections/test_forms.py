@@ -74,7 +74,7 @@ def test_a_choice_is_a_choice():
 
 def test_keeping_a_credential_unchecked_is_offered_only_when_it_could_not_be_checked():
     assert "keep_unverified" not in PasteForm(spec()).fields
-    assert "keep_unverified" in PasteForm(spec(), ask_to_keep=True).fields
+    assert "keep_unverified" in PasteForm(spec(), boxes=["keep_unverified"]).fields
 
 
 @pytest.mark.parametrize("given", ["", "evil.example/", "UPPER", "a b"])

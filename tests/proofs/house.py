@@ -20,7 +20,8 @@ ADD = """
 import datetime, json, sys
 from django.contrib.auth.models import User
 from django.utils import timezone
-from connections.models import Connection, new_token_id
+from connections.credentials import new_token_id
+from connections.models import Connection
 given = json.load(open({path!r}))
 user, now, rows = User.objects.get(email={owner!r}), timezone.now(), []
 second = datetime.timedelta(seconds=1)

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         add = commands.add_parser("add", help="keep a credential read from standard input; prints the connection's id")
         add.add_argument("--user", required=True, metavar="E", help="whose connection, by e-mail address")
         add.add_argument("--provider", required=True, metavar="CODE")
+        add.add_argument("--way", default="", metavar="CODE", help="how, where the provider has several ways")
         add.add_argument("--account", default="", metavar="LABEL", help="the account's name for people")
         add.add_argument(
             "--fields-stdin",
@@ -45,20 +46,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         self.add(**options) if action == "add" else self.list_connections(**options)
 
-    def add(self, *, user: str, provider: str, account: str, **_: Any) -> None:
+    def add(self, *, user: str, provider: str, way: str, account: str, **_: Any) -> None:
         """Keep the credential as if the user had connected it. The provider is not asked here."""
         caller = Caller(user=find_user(user))
         row = Provider.objects.filter(code=provider, enabled=True).first()
         if row is None or not row.is_known():
             raise CommandError(f"there is no provider {provider}, or it is disabled; `provider list` shows them")
+        code = way_of(row.spec, way)
+        spec = row.spec.by_way(code)
         given = read_object()
         self.prove_keyring()
-        if row.spec.oauth and row.spec.is_pasted:
-            connection = self.add_client(caller, row, given, account)
-        elif row.spec.oauth:
-            connection = self.add_grant(caller, row, given, account)
-        else:
-            connection = self.add_key(caller, row, given, account)
+        adding = self.add_key if not spec.oauth else self.add_client if spec.is_pasted else self.add_grant
+        connection = adding(caller, row, code, given, account)
         self.stdout.write(str(connection.pk))
 
     def prove_keyring(self) -> None:
@@ -69,9 +68,9 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
 
-    def add_grant(self, caller: Caller, provider: Provider, given: dict[str, Any], label: str) -> Connection:
+    def add_grant(self, caller: Caller, provider: Provider, way: str, given: dict[str, Any], label: str) -> Connection:
         """A grant that was made elsewhere, with the same OAuth client."""
-        spec = provider.spec
+        spec = provider.spec.by_way(way)
         assert spec.oauth is not None  # noqa: S101
         kept, asked = {*spec.oauth.keep, *spec.oauth.callback_keep}, {one.name for one in spec.inputs}
         refuse_unknown(given, {*GRANT_NAMES, *kept, *asked})
@@ -80,7 +79,7 @@ class Command(BaseCommand):
         texts = texts_of(given)
         inputs = {name: value for name, value in texts.items() if name in asked}
         refuse_faults(spec, inputs)
-        if not provider.is_configured():
+        if not provider.is_ready(spec):
             self.stderr.write(f"{provider.code} has no OAuth client: until it has, nothing can be refreshed")
         grant = Grant(
             access_token=texts.get("access_token", ""),
@@ -90,27 +89,30 @@ class Command(BaseCommand):
             extra={name: value for name, value in texts.items() if name in kept},
         )
         account = Account(id=texts.get("account_id", ""), label=label)
-        return connect_grant(caller, provider=provider, grant=timed(grant, spec), account=account, inputs=inputs)
+        grant = timed(grant, spec)
+        return connect_grant(caller, provider=provider, grant=grant, account=account, inputs=inputs, way=way)
 
-    def add_client(self, caller: Caller, provider: Provider, given: dict[str, Any], label: str) -> Connection:
+    def add_client(self, caller: Caller, provider: Provider, way: str, given: dict[str, Any], label: str) -> Connection:
         """An OAuth client of the user's own; the next sweep or fetch gets its first token."""
-        spec = provider.spec
+        spec = provider.spec.by_way(way)
         refuse_unknown(given, {field.name for field in spec.fields})
         fields = texts_of(given)
         refuse_faults(spec, fields)
-        scopes = list(dict.fromkeys([*spec.scopes_for(), *provider.extra_scopes]))
-        none_yet = Grant(access_token="", expires_at=timezone.now())
-        return connect_client(caller, provider=provider, fields=fields, scopes=scopes, grant=none_yet, label=label)
+        scopes = list(dict.fromkeys([*spec.scopes_for(), *provider.scopes_beside(spec)]))
+        none_yet, whose = Grant(access_token="", expires_at=timezone.now()), Account(label=label)
+        return connect_client(
+            caller, provider=provider, fields=fields, scopes=scopes, grant=none_yet, account=whose, way=way
+        )
 
-    def add_key(self, caller: Caller, provider: Provider, given: dict[str, Any], label: str) -> Connection:
+    def add_key(self, caller: Caller, provider: Provider, way: str, given: dict[str, Any], label: str) -> Connection:
         """A key; it counts as not verified until the next sweep has asked the provider."""
-        spec = provider.spec
+        spec = provider.spec.by_way(way)
         refuse_unknown(given, {field.name for field in spec.fields} | {one.name for one in spec.inputs})
         fields = texts_of(given)
         refuse_faults(spec, fields)
         can_ask = spec.verify is not None or spec.auth == "mtproto"
         verdict = Verdict("unreachable" if can_ask else "unknown", label=label)
-        return connect_key(caller, provider=provider, fields=fields, verdict=verdict)
+        return connect_key(caller, provider=provider, fields=fields, verdict=verdict, way=way)
 
     def list_connections(self, *, user: str | None, **_: Any) -> None:
         """One line a connection, its columns parted by tabs."""
@@ -120,6 +122,14 @@ class Command(BaseCommand):
             ends = f"{row.expires_at.astimezone(dt.UTC):%Y-%m-%dT%H:%MZ}" if row.expires_at else "never"
             shown = (row.pk, row.provider_id, row.account, row.user.email, row.status, ends)
             self.stdout.write("\t".join(str(value) for value in (*shown, "yes" if row.is_default else "no")))
+
+
+def way_of(spec: ProviderSpec, code: str) -> str:
+    """What the connection notes of the way that is called `code`: nothing of the default one."""
+    if not spec.has_way(code):
+        named = [one.way.code for one in spec.every_way().values() if one.way.code]
+        raise CommandError(f"{spec.code} has no way {code!r} (known: {', '.join(named) or 'the default one alone'})")
+    return "" if code == spec.way.code else code
 
 
 def read_object() -> dict[str, Any]:
