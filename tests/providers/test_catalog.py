@@ -14,13 +14,20 @@ from providers.spec import ProviderSpec
 from providers.template import fill
 
 FILES = sorted(registry.SHIPPED.glob("*.toml"))
-SPECS = [registry.read(path) for path in FILES]
+READ = [registry.read(path) for path in FILES]
+# Each way to connect is tried as if it were a provider of its own.
+SPECS = [way for spec in READ for way in spec.every_way().values()]
 OAUTH = [spec for spec in SPECS if spec.oauth]
 SENT_THERE = [spec for spec in OAUTH if not spec.is_pasted]
-BY_CODE = {spec.code: spec for spec in SPECS}
+BY_CODE = {spec.code: spec for spec in READ}
 
-every_provider = pytest.mark.parametrize("spec", SPECS, ids=[spec.code for spec in SPECS])
-every_oauth_provider = pytest.mark.parametrize("spec", OAUTH, ids=[spec.code for spec in OAUTH])
+
+def name_of(spec: ProviderSpec) -> str:
+    return f"{spec.code}:{spec.way.code}" if spec.way.code else spec.code
+
+
+every_provider = pytest.mark.parametrize("spec", SPECS, ids=name_of)
+every_oauth_provider = pytest.mark.parametrize("spec", OAUTH, ids=name_of)
 
 
 def values_of(spec: ProviderSpec, **more: str) -> dict[str, str]:
@@ -44,7 +51,7 @@ def test_a_file_is_named_after_its_code(path: Path) -> None:
 
 
 def test_no_two_share_a_place_among_the_most_used() -> None:
-    ranks = [spec.rank for spec in SPECS]
+    ranks = [spec.rank for spec in READ]
     assert len(set(ranks)) == len(ranks)
 
 
@@ -111,6 +118,8 @@ def test_bodies_of_examples_are_json_or_a_form(spec: ProviderSpec) -> None:
 def test_the_credential_reaches_the_call_unless_it_is_no_http(spec: ProviderSpec) -> None:
     call = prepare(spec, values_of(spec))
     sent = [*(call.headers or {}).values(), *(call.query or {}).values()]
+    if "{" in spec.base_url.partition("//")[2]:
+        sent.append(call.base_url or "")
     if spec.base_url:
         assert any("tok" in value or "abc" in value or value.startswith("Basic ") for value in sent)
     else:
@@ -164,7 +173,7 @@ def test_what_is_asked_by_default_makes_the_default_services_ready(spec: Provide
     assert {service.code for service in spec.services if service.default} <= ready
 
 
-@pytest.mark.parametrize("spec", SENT_THERE, ids=[spec.code for spec in SENT_THERE])
+@pytest.mark.parametrize("spec", SENT_THERE, ids=name_of)
 def test_the_account_is_told_by_an_id_and_a_label(spec: ProviderSpec) -> None:
     assert spec.oauth is not None
     assert spec.oauth.identity is not None
@@ -208,9 +217,43 @@ def test_slack_tells_one_account_by_team_and_user() -> None:
     assert not slack.identity.is_met_by(200, {"ok": False, "error": "invalid_auth"})
 
 
+def _services_by_way(spec: ProviderSpec) -> list[list[str]]:
+    ways = spec.every_way().values()
+    return [[one.code for one in way.services if one.default or not way.oauth] for way in ways]
+
+
+WAYS = {
+    "github": ["oauth", "pat"],
+    "slack": ["oauth", "token"],
+    "telegram": ["session", "bot"],
+    "twilio": ["auth_token", "api_key"],
+    "cloudflare": ["user_token", "account_token", "global_key"],
+    "postmark": ["server_token", "account_token"],
+    "railway": ["account_token", "workspace_token", "project_token"],
+}
+
+
+def test_these_can_be_connected_in_several_ways() -> None:
+    assert {spec.code: [way.way.code for way in spec.every_way().values()] for spec in READ if spec.ways} == WAYS
+
+
+def test_two_ways_of_one_provider_read_the_same_account_id() -> None:
+    for spec in READ:
+        sign_in = spec.sign_in
+        for way in spec.every_way().values():
+            if sign_in and sign_in.oauth and sign_in.oauth.identity and way.verify:
+                assert way.verify.id == sign_in.oauth.identity.id, name_of(way)
+
+
+def test_a_telegram_bot_has_its_token_in_the_address() -> None:
+    bot = BY_CODE["telegram"].by_way("bot")
+    call = prepare(bot, {"botToken": "123456:AAA"}, service=bot.service("bot"))
+    assert (call.base_url, call.headers) == ("https://api.telegram.org/bot123456%3AAAA", None)
+
+
 def test_any_three_connections_fit_into_the_summary() -> None:
-    codes = [spec.code for spec in sorted(SPECS, key=lambda spec: spec.rank)]
-    services = {spec.code: [s.code for s in spec.services if s.default or not spec.oauth] for spec in SPECS}
+    codes = [spec.code for spec in sorted(READ, key=lambda spec: spec.rank)]
+    services = {spec.code: max(_services_by_way(spec), key=lambda held: len(str(held))) for spec in READ}
     longest = 0
     for three in itertools.combinations(codes, 3):
         data = {
