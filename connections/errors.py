@@ -1,4 +1,4 @@
-"""The contract's error table: one class a row, one handler that shapes the JSON."""
+"""The contract's error table: one class a row. `connections.refusals` makes them of what else is raised."""
 
 import json
 import math
@@ -6,15 +6,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
-from django.http import Http404
-from rest_framework import exceptions
-from rest_framework.response import Response
-
-log = structlog.get_logger(__name__)
 
 KEY_PLACEHOLDER = "{Akhrot_API_KEY}"
 
@@ -248,54 +240,3 @@ class UnsupportedMediaType(ApiError):
 
 class InternalError(ApiError):
     code, status = "INTERNAL_ERROR", 500
-
-
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's hook: every exception of a view becomes the envelope. What is no error of the contract is logged."""
-    answer = translated(error, context)
-    return Response(answer.body(), status=answer.status, headers=answer.headers())
-
-
-def translated(error: Exception, context: dict[str, Any]) -> ApiError:
-    """The contract's error for an exception of a view."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return Unauthorized()
-    if isinstance(error, exceptions.ValidationError):
-        return ValidationFailed("The request is not valid.", fields=_fields(error.detail))
-    if isinstance(error, exceptions.ParseError):
-        return ValidationFailed("The body is not valid JSON.", hint="Send a JSON object in UTF-8.")
-    if isinstance(error, exceptions.UnsupportedMediaType):
-        return UnsupportedMediaType("The body must be JSON.", hint="Send Content-Type: application/json.")
-    if isinstance(error, exceptions.MethodNotAllowed):
-        view = context.get("view")
-        return MethodNotAllowed(str(error.detail), ", ".join(view.allowed_methods) if view else "")
-    if isinstance(error, exceptions.Throttled):
-        return RateLimited(
-            "There were too many requests.",
-            hint="Wait for as many seconds as retryAfter says; RateLimit tells beforehand how many are left.",
-            retry_after=getattr(error, "wait", None) or 1,
-        )
-    if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
-        return Forbidden("This key may not do that.")
-    if isinstance(error, exceptions.NotFound | Http404 | exceptions.NotAcceptable):
-        return NotFound("There is nothing at this address.", next=call("GET", "/ai/context/summary"))
-    if isinstance(error, OperationalError | InterfaceError):
-        log.error("database_unavailable", error=type(error).__name__)
-        return ServiceDown("Akhrot cannot answer for now.", hint="Try again shortly.", retry_after=5)
-    log.exception("unexpected_error", error=type(error).__name__)
-    return InternalError("Something went wrong inside Akhrot; the Request-Id names it for the operator.")
-
-
-def _fields(detail: Any) -> dict[str, str]:
-    """DRF's nested details as field → one message."""
-    if not isinstance(detail, dict):
-        return {"body": _first(detail)}
-    return {("body" if name == "non_field_errors" else str(name)): _first(value) for name, value in detail.items()}
-
-
-def _first(detail: Any) -> str:
-    while isinstance(detail, list | dict) and detail:
-        detail = next(iter(detail.values())) if isinstance(detail, dict) else detail[0]
-    return str(detail) if detail else "is not valid"
