@@ -58,8 +58,10 @@ class Proxy:
         threading.Thread(target=self._pump_back, args=[server, client, mute], daemon=True).start()
         with suppress(OSError):
             while data := client.recv(65536):
-                if self._must_hold(data) and not self._wait(client):
-                    break
+                if self._must_hold(data):
+                    if (more := self._wait(client)) is None:
+                        break
+                    data += more
                 if self._hold == "reply" and b"COMMIT" in data:
                     mute.set()
                     self.held.set()
@@ -72,18 +74,24 @@ class Proxy:
     def _must_hold(self, data: bytes) -> bool:
         return self._hold == "request" or (self._hold == "commit" and b"COMMIT" in data)
 
-    def _wait(self, client: socket.socket) -> bool:
-        """Whether the client was still there after the hold was released; what a dead one said is not passed on."""
+    def _wait(self, client: socket.socket) -> bytes | None:
+        """What the client said besides until the hold was released; None if it is dead, for then nothing is passed on.
+
+        All it said must be read: behind it stands whether it has hung up.
+        """
         self.held.set()
         self._released.wait()
         client.settimeout(0.5)
+        more = b""
         try:
-            return bool(client.recv(1, socket.MSG_PEEK))
+            while data := client.recv(65536):
+                more += data
         except TimeoutError:
             client.settimeout(None)
-            return True
+            return more
         except OSError:
-            return False
+            pass
+        return None
 
     def _pump_back(self, server: socket.socket, client: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
