@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from django.utils import timezone
 
 from providers.http import Answer, ProviderUnavailable
-from providers.parts import OAuth
+from providers.oauth_parts import OAuth
 from providers.template import look_up
 
 SHOWN = 120

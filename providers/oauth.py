@@ -24,7 +24,8 @@ from providers.grants import GrantRevoked as GrantRevoked
 from providers.grants import grant_in, token_document
 from providers.grants import plain as plain
 from providers.http import Answer, ProviderUnavailable
-from providers.parts import OAuth, Request
+from providers.oauth_parts import OAuth
+from providers.parts import Request
 from providers.spec import ProviderSpec
 from providers.template import fill
 from providers.verify import without_secrets

@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
     Code,
@@ -18,7 +19,6 @@ from providers.parts import (
     Input,
     Map,
     Name,
-    OAuth,
     Part,
     Send,
     Service,

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from providers.oauth_parts import OAuth, Revoke
 from providers.parts import (
     CredentialField,
     Example,
     Input,
     Map,
-    OAuth,
     Part,
-    Revoke,
     Send,
     Service,
     Verify,
