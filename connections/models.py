@@ -52,8 +52,20 @@ class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
         """Other connections, of whichever user, that live from the same grant at the provider."""
         if not connection.account_id:
             return self.none()
-        same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id)
+        same = self.of_one_grant(connection.provider, connection.account_id, connection.user)
         return same.exclude(pk=connection.pk)
+
+    def of_one_grant(self, provider: Provider, account_id: str, user: User) -> "ConnectionQuerySet":
+        """Those of `provider` that live from the grant that an account of this id does.
+
+        Where each site or tenant is a connection of its own, the grant is that of whoever is named before its id; where
+        nobody is, any grant of the same user's may be the one.
+        """
+        same, rule = Q(account_id=account_id), provider.spec.oauth if provider.is_known() else None
+        if rule and rule.after and rule.after.list is not None and rule.after.distinct:
+            grantor = account_id.rpartition(":")[0]
+            same |= Q(account_id__startswith=f"{grantor}:") if grantor else Q(user=user)
+        return self.filter(same, provider=provider)
 
 
 class Connection(Refreshable):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -90,7 +91,6 @@ def grant_in(oauth: OAuth, document: dict[str, Any]) -> Grant:
         raise ProviderUnavailable("the token endpoint answered no access token")
     refresh_token = look_up(document, oauth.answer.get("refresh_token", "refresh_token"))
     scope = look_up(document, oauth.answer.get("scope", "scope"))
-    kept = {name: look_up(document, path) for name, path in oauth.keep.items()}
     lifetime = look_up(document, oauth.answer.get("expires_in", "expires_in"))
     ends_in = look_up(document, oauth.answer.get("refresh_expires_in", "refresh_token_expires_in"))
     return Grant(
@@ -98,9 +98,15 @@ def grant_in(oauth: OAuth, document: dict[str, Any]) -> Grant:
         refresh_token=refresh_token if isinstance(refresh_token, str) else "",
         expires_at=_moment(lifetime, otherwise=oauth.lifetime),
         scopes=_scopes(scope),
-        extra={name: str(value) for name, value in kept.items() if value not in (None, "")},
+        extra=kept_in(document, oauth.keep),
         ends_at=_moment(ends_in),
     )
+
+
+def kept_in(document: Any, paths: Mapping[str, str]) -> dict[str, str]:
+    """The values at `paths` of a JSON document by their names, as texts; what is not there is left out."""
+    found = {name: look_up(document, path) for name, path in paths.items()}
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
 
 
 def _scopes(scope: Any) -> list[str] | None:

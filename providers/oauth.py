@@ -17,6 +17,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from django.conf import settings
 
 from providers import http
+from providers.accounts import Account as Account
+from providers.accounts import identity as identity
 from providers.call import basic
 from providers.grants import ClientRefused as ClientRefused
 from providers.grants import Grant as Grant
@@ -25,7 +27,6 @@ from providers.grants import grant_in, token_document
 from providers.grants import plain as plain
 from providers.http import Answer, ProviderUnavailable
 from providers.oauth_parts import OAuth
-from providers.parts import Request
 from providers.spec import ProviderSpec
 from providers.template import fill
 from providers.verify import without_secrets
@@ -44,14 +45,6 @@ class Client:
 
     id: str
     secret: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """Whose grant it is: the provider's stable id and a label for people, both empty where it does not tell."""
-
-    id: str = ""
-    label: str = ""
 
 
 def redirect_uri(code: str) -> str:
@@ -154,7 +147,10 @@ def renew(spec: ProviderSpec, client: Client, held: Mapping[str, Any], inputs: M
         return client_grant(spec, fields=held.get("fields", {}), inputs=inputs, scopes=held.get("scopes", ()))
     if not held.get("refresh_token"):
         raise GrantRevoked("there is no refresh token")
-    return refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+    grant = refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+    # The tokens must not be lost for a host name that is none; the one known before stays.
+    misfits = spec.misfits(grant.extra)
+    return replace(grant, extra={name: value for name, value in grant.extra.items() if name not in misfits})
 
 
 def _own_client(spec: ProviderSpec, given: Mapping[str, str]) -> Client:
@@ -184,8 +180,8 @@ def token_host(spec: ProviderSpec, inputs: Mapping[str, str]) -> str:
 def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
     """Give the grant back (RFC 7009 unless the file says otherwise). True if the provider agreed.
 
-    `held` has ``access_token`` and ``refresh_token``, and ``fields`` where the client is the user's own. Raises
-    ProviderUnavailable.
+    `held` has ``access_token`` and ``refresh_token``, ``extra``, and ``fields`` where the client is the user's own.
+    Raises ProviderUnavailable.
     """
     oauth, fields = _of(spec), held.get("fields", {})
     rule = oauth.revoke
@@ -199,7 +195,7 @@ def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], input
         held.get("refresh_token") or held.get("access_token", ""),
     )
     ours = {"token": token, "accessToken": access_token, "clientId": client.id}
-    known = spec.values({**inputs, **fields, **ours})
+    known = spec.values({**inputs, **held.get("extra", {}), **fields, **ours})
     headers, body = {"Accept": "application/json"}, ""
     params = _filled(rule.params, known)
     url = fill(oauth.revoke_url, known, url=True)
@@ -219,38 +215,6 @@ def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], input
     document = answer.json()
     refused = isinstance(document, dict) and (document.get("error") or document.get("ok") is False)
     return 200 <= answer.status < 300 and not refused
-
-
-def identity(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> Account:
-    """Whose grant it is, by the provider's identity call; an empty Account where it has none.
-
-    Raises ProviderUnavailable when the call does not succeed: a connection without its owner's id would defeat the
-    check that renewing does not swap accounts.
-    """
-    asked = _of(spec).identity
-    if asked is None:
-        return Account()
-    values = spec.values({**inputs, **grant.extra, "accessToken": grant.access_token})
-    try:
-        answer = _ask(asked, values, f"Bearer {grant.access_token}")
-    except UnicodeError:
-        raise ProviderUnavailable("the values given make no usable address") from None
-    document = answer.json()
-    if not asked.is_met_by(answer.status, document):
-        raise ProviderUnavailable(f"{spec.name} did not say whose account it is (status {answer.status})")
-    account_id, label = asked.account(document)
-    if asked.id and not account_id:
-        raise ProviderUnavailable(f"{spec.name} did not say whose account it is (no id in its answer)")
-    return Account(id=account_id[:255], label=label[:255])
-
-
-def _ask(asked: Request, values: dict[str, str], authorization: str) -> Answer:
-    headers = {"Accept": "application/json", "Authorization": authorization}
-    headers |= {name: fill(template, values) for name, template in asked.headers.items()}
-    body = None
-    if asked.json_body is not None:
-        headers["Content-Type"], body = "application/json", json.dumps(asked.json_body).encode()
-    return http.request(asked.method, fill(asked.url, values, url=True), headers=headers, data=body)
 
 
 def _of(spec: ProviderSpec) -> OAuth:

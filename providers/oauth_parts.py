@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from providers.parts import Part, Request, Template, Url
+from providers.parts import Name, Part, Request, Template, Url
 
 
 class Revoke(Part):
@@ -18,6 +18,28 @@ class Revoke(Part):
     """None: as at the token endpoint. ``bearer``: the token itself signs the call."""
     ends: Literal["token", "grant"] = "grant"
     """Whether revoking ends this token alone or everything the user granted to this client."""
+
+
+class After(Request):
+    """A call with the fresh token, after the callback, which tells where the API is or what there is to choose from.
+
+    ``status``, ``expect`` and ``present`` judge the answer; ``id``, ``label`` and ``keep`` are paths in each item.
+    """
+
+    list: str | None = None
+    """Path of the list of items in the answer, "" for the answer itself. None: the answer is the one item."""
+    only: dict[str, JsonValue] = {}
+    """Paths in an item and the values they must have; other items are not offered (Basecamp's older products)."""
+    keep: dict[Name, str] = {}
+    """What of the chosen item stays with the connection: name, also of a placeholder, to path in the item."""
+    required: bool = True
+    """Whether there is no connection without an item."""
+    distinct: bool = True
+    """Whether each item is a connection of its own, told apart by ``id``; else another choice replaces the last."""
+    noun: str = "account"
+    """What the items are called on the page: "site", "organisation"."""
+    missing: str = ""
+    """What the user can do where there is none, as a sentence."""
 
 
 class OAuth(Part):
@@ -36,6 +58,8 @@ class OAuth(Part):
     revoke: Revoke = Revoke()
     identity: Request | None = None
     """The call which tells whose grant it is. Without one, renewing a connection always asks the user."""
+    after: After | None = None
+    """The call which tells the tenant, site or host that the API is asked at."""
     issuer: str = ""
     iss_required: bool = False
     """The server's metadata promises ``iss`` in the authorization response (RFC 9207 section 3)."""
@@ -58,9 +82,9 @@ class OAuth(Part):
     answer: dict[Literal["access_token", "refresh_token", "expires_in", "refresh_expires_in", "scope"], str] = {}
     """Paths in the token answer, where they differ from RFC 6749 section 5.1. It has no name for the seconds until the
     refresh token ends; ``refresh_token_expires_in`` is what most providers call them."""
-    keep: dict[str, str] = {}
+    keep: dict[Name, str] = {}
     """What else of the token answer an agent needs: name in ``extra`` to path in the answer."""
-    callback_keep: dict[str, str] = {}
+    callback_keep: dict[Name, str] = {}
     """The same from the parameters of the callback (QuickBooks' ``realmId``)."""
     lifetime: int | None = Field(default=None, gt=0)
     """Seconds an access token lives when the answer does not say. None: until the provider refuses it."""

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from providers.hosts import HOST
 from providers.template import look_up, look_up_text, matches, placeholders
 
 Auth = Literal["oauth2", "api_key", "basic", "mtproto"]
@@ -67,10 +68,12 @@ class Input(Part):
     help: str = ""
     help_url: Url = ""
     example: str = ""
-    pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9.-]*"
-    """The whole value must match, or the form refuses it: an input becomes part of a host name."""
+    pattern: Pattern = HOST
+    """The whole value must match, or the form refuses it: an input becomes part of an address."""
     choices: tuple[str, ...] = ()
     default: str = ""
+    self_hosted: bool = False
+    """It may name a whole host, for software that people run themselves. Akhrot asks whatever is typed there."""
 
 
 class CredentialField(Part):
@@ -88,6 +91,8 @@ class CredentialField(Part):
     """Where to make the key."""
     choices: tuple[str, ...] = ()
     default: str = ""
+    self_hosted: bool = False
+    """As with an input."""
 
 
 class Map(Part):

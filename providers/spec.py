@@ -6,11 +6,13 @@ Unknown keys are errors: a typing error in an operator's file must not be a sile
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import model_validator
 
+from providers import consistency, hosts
 from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
@@ -30,7 +32,7 @@ from providers.template import placeholders
 MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
 # What has no meaning where nobody is sent to the provider, and no refresh token comes.
 CONSENT_KEYS = (
-    *("authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
+    *("after", "authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
     *("refresh_url", "refresh_params", "refresh_lifetime", "rotates"),
 )
 TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
@@ -68,7 +70,7 @@ class ProviderSpec(Part):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         faults = [*self._faults_of_auth(), *self._faults_of_grant(), *self._faults_of_fields()]
-        faults += self._faults_of_placeholders()
+        faults += [*self._faults_of_placeholders(), *consistency.faults(self)]
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -122,21 +124,21 @@ class ProviderSpec(Part):
 
     def _faults_of_placeholders(self) -> Iterator[str]:
         known = {one.name for one in self.asked} - self.withheld
-        if self.oauth:
-            known |= {*self.oauth.keep, *self.oauth.callback_keep}
+        known |= self.kept_names
         for name, rule in self.maps.items():
             if rule.source in self.withheld:
                 yield f"maps.{name}.source: {rule.source!r} is a secret for the token endpoint alone"
             elif rule.source not in known:
                 yield f"maps.{name}.source: {rule.source!r} is no field, input or kept value"
         known |= {"accessToken", *self.maps}
-        for where, template in self._templates():
+        for where, template in self.templates():
             also = self.withheld if where.startswith(TOKEN_REQUEST) else _known_to(where)
             for unknown in sorted(placeholders(template) - known - also):
                 what = "a secret for the token endpoint alone" if unknown in self.withheld else "no field, input or map"
                 yield f"{where}: uses {{{unknown}}}, which is {what}"
 
-    def _templates(self) -> Iterator[tuple[str, str]]:
+    def templates(self) -> Iterator[tuple[str, str]]:
+        """Every template of the file by its key; addresses are those whose key ends with "url"."""
         yield "base_url", self.base_url
         for service in self.services:
             yield f"services.{service.code}.base_url", service.base_url
@@ -154,14 +156,33 @@ class ProviderSpec(Part):
                 yield "oauth.client", part
             yield from _each("oauth.token_params", self.oauth.token_params)
             yield from _each("oauth.revoke.params", self.oauth.revoke.params)
-            if self.oauth.identity:
-                yield "oauth.identity.url", self.oauth.identity.url
-                yield from _each("oauth.identity.headers", self.oauth.identity.headers)
+            for name, asked in (("identity", self.oauth.identity), ("after", self.oauth.after)):
+                if asked:
+                    yield f"oauth.{name}.url", asked.url
+                    yield from _each(f"oauth.{name}.headers", asked.headers)
 
     @property
     def asked(self) -> tuple[CredentialField | Input, ...]:
         """Every value a person is asked for: the fields of a credential and the inputs before a redirect."""
         return (*self.fields, *self.inputs)
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """The names of what answers and the callback leave with a connection."""
+        if self.oauth is None:
+            return frozenset()
+        after = self.oauth.after.keep if self.oauth.after else ()
+        return frozenset((*self.oauth.keep, *self.oauth.callback_keep, *after))
+
+    @cached_property
+    def in_hosts(self) -> dict[str, set[hosts.Use]]:
+        """The names that stand in the host of an address, with what each decides there."""
+        found: dict[str, set[hosts.Use]] = {}
+        for where, template in self.templates():
+            if where.endswith("url"):
+                for name, use in hosts.uses(template):
+                    found.setdefault(name, set()).add(use)
+        return found
 
     @property
     def searched(self) -> str:
@@ -237,7 +258,17 @@ class ProviderSpec(Part):
                 found[one.name] = f"{one.label} must be one of {', '.join(one.choices)}"
             elif isinstance(one, Input) and not re.fullmatch(one.pattern, value):
                 found[one.name] = f"{one.label} does not look right"
-        return found
+        labels, misfits = {one.name: one.label for one in self.asked}, self.misfits(known)
+        return {**{name: f"{labels[name]} must be {said}" for name, said in misfits.items() if name in labels}, **found}
+
+    def misfits(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Those of `given` that must not become part of an address, with what they should be.
+
+        What a map makes of a value is the value's own fault.
+        """
+        known = self.token_values(dict(given))
+        wrong = {name: hosts.SAID[use] for name, use in hosts.misfits(known, self.in_hosts).items()}
+        return {self.maps[name].source if name in self.maps else name: said for name, said in wrong.items()}
 
 
 def _known_to(where: str) -> set[str]:

@@ -136,8 +136,8 @@ def test_what_a_provider_asks_before_the_redirect_is_asked_here_too(
         "auth": "oauth2",
         "inputs": [{"name": "shop", "label": "Shop name", "pattern": "[a-z]+"}],
         "oauth": {
-            "authorize_url": "https://{shop}.example/auth",
-            "token_url": "https://{shop}.example/token",
+            "authorize_url": "https://{shop}.shops.example/auth",
+            "token_url": "https://{shop}.shops.example/token",
             "keep": {"instance": "instance_url"},
         },
     }
