@@ -243,11 +243,15 @@ def _revoke(connection: Connection) -> str:
 
 
 def give_back(provider: Provider, held: dict[str, Any], inputs: dict[str, str]) -> str:
-    """Ask the provider to end the tokens in `held` (``access_token``, ``refresh_token``): ``revoked`` or ``failed``."""
+    """Ask the provider to end the tokens in `held`: ``revoked`` or ``failed``.
+
+    `held` has ``access_token``, ``refresh_token`` and ``extra``, where a second token may be.
+    """
     try:
         with http.waiting_room():
-            agreed = oauth.revoke(provider.spec, client_of(provider), held=held, inputs=inputs)
+            client, each = client_of(provider), oauth.each_token(provider.spec, held)
+            agreed = [oauth.revoke(provider.spec, client, held=one, inputs=inputs) for one in each]
     except ProviderUnavailable as error:
         log.warning("revocation_failed", provider=provider.code, reason=error.reason)
         return "failed"
-    return "revoked" if agreed else "failed"
+    return "revoked" if all(agreed) else "failed"

@@ -20,8 +20,9 @@ from connections.history import Sweep as Sweep
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
 from connections.refreshable import Refreshable, RefreshableQuerySet
+from providers.grants import lasting, scopes_kept
 from providers.models import Provider
-from providers.oauth import Grant
+from providers.oauth import Grant, can_renew
 from providers.sealed import SealedTextField
 from providers.spec import ProviderSpec
 
@@ -153,7 +154,7 @@ class Connection(Refreshable):
     def values(self) -> dict[str, str]:
         """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``."""
         held = self.held()
-        given = {**self.inputs, **held.get("extra", {}), **held.get("fields", {})}
+        given = {**self.inputs, **lasting(self.spec.oauth, held.get("extra", {})), **held.get("fields", {})}
         token = held.get("access_token") or given.get(self.spec.token_field if self.spec.fields else "", "")
         return self.spec.values({**given, "accessToken": token})
 
@@ -218,7 +219,7 @@ class Connection(Refreshable):
             "refresh_token": refresh_token,
             "extra": {**kept.get("extra", {}), **grant.extra},
         }
-        renewable = bool(refresh_token) or "fields" in held
+        renewable = can_renew(self.spec, held)
         return {
             "secrets": _sealed_column().seal_for(self, json.dumps(held)),
             "token_id": new_token_id(),
@@ -226,7 +227,7 @@ class Connection(Refreshable):
             "expires_at": grant.expires_at,
             "refreshable": renewable,
             "refresh_at": margins.refresh_at(self.spec, grant) if renewable else None,
-            "scopes": self.scopes if grant.scopes is None else grant.scopes,
+            "scopes": scopes_kept(self.spec.oauth, self.scopes, kept.get("extra", {}), grant),
             **self._end_columns(grant.ends_at),
             "status": self.Status.ACTIVE,
             "status_reason": "",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from providers import hosts
-from providers.oauth_parts import After, OAuth
+from providers.oauth_parts import After, OAuth, Second
 from providers.template import placeholders
 
 if TYPE_CHECKING:
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 # Keys of [oauth.after] that speak of a list.
 OF_A_LIST = ("distinct", "missing", "noun", "only")
 # Filled before anything was answered, or with nothing that was.
-BEFORE_ANSWERS = ("oauth.authorize_url", "oauth.token_url", "oauth.refresh_url", "oauth.token_params.")
+BEFORE_ANSWERS = (
+    *("oauth.authorize_url", "oauth.token_url", "oauth.refresh_url", "oauth.token_params.", "oauth.refresh_params."),
+    "oauth.exchange.",
+)
+# Keys that speak of a refresh token.
+OF_REFRESH_TOKENS = ("refresh_lifetime", "rotates")
+PLAIN_REQUEST = {"accessToken", "clientId", "clientSecret"}
 BEFORE_CHOICES = (*BEFORE_ANSWERS, "oauth.identity.", "oauth.after.")
 
 
@@ -21,8 +27,13 @@ def faults(spec: "ProviderSpec") -> Iterator[str]:
     """Each fault as "key: what is wrong with it"."""
     yield from _of_kept_names(spec)
     yield from _of_addresses(spec)
+    if spec.oauth:
+        yield from _of_requests(spec.oauth)
+        yield from _of_refreshing(spec.oauth)
     if spec.oauth and spec.oauth.after:
         yield from _of_after(spec, spec.oauth.after)
+    if spec.oauth and spec.oauth.second:
+        yield from _of_second(spec, spec.oauth, spec.oauth.second)
 
 
 def _of_kept_names(spec: "ProviderSpec") -> Iterator[str]:
@@ -50,6 +61,7 @@ def _kept_tables(rule: OAuth) -> dict[str, tuple[str, ...]]:
         "oauth.keep": tuple(rule.keep),
         "oauth.callback_keep": tuple(rule.callback_keep),
         "oauth.after.keep": after,
+        "oauth.second": (rule.second.name, f"{rule.second.name}ExpiresAt") if rule.second else (),
     }
 
 
@@ -92,6 +104,39 @@ def _of_typed(spec: "ProviderSpec", name: str, use: hosts.Use) -> Iterator[str]:
             yield f"{place}.{name}: would decide which host is asked: give choices, or self_hosted = true"
         elif one.pattern and (wide := hosts.too_wide(one.pattern, use, one.example)):
             yield f"{place}.{name}.pattern: lets {wide!r} pass, which is not {hosts.SAID[use]}"
+
+
+def _of_requests(rule: OAuth) -> Iterator[str]:
+    if rule.body == "json" and "GET" in (rule.token_method, rule.refresh_method):
+        yield 'oauth.body: "json" has no meaning for a request by GET'
+    if rule.exchange and not any("accessToken" in placeholders(one) for one in rule.exchange.params.values()):
+        yield "oauth.exchange.params: must send {accessToken}, the token to exchange"
+
+
+def _of_refreshing(rule: OAuth) -> Iterator[str]:
+    used = {name for one in rule.refresh_params.values() for name in placeholders(one)}
+    if rule.refresh_with == "refresh_token":
+        for name in sorted(used & PLAIN_REQUEST):
+            yield f'oauth.refresh_params: uses {{{name}}}, which it may with refresh_with = "access_token" alone'
+        return
+    if not rule.refresh_url:
+        yield 'oauth.refresh_url: refresh_with = "access_token" needs it'
+    if "accessToken" not in used:
+        yield 'oauth.refresh_params: refresh_with = "access_token" must send {accessToken}'
+    for key in sorted(rule.model_fields_set.intersection(OF_REFRESH_TOKENS)):
+        yield f'oauth.{key}: has no meaning with refresh_with = "access_token"'
+    for key in sorted(key for key in rule.answer if key.startswith("refresh_")):
+        yield f'oauth.answer.{key}: has no meaning with refresh_with = "access_token"'
+
+
+def _of_second(spec: "ProviderSpec", rule: OAuth, second: Second) -> Iterator[str]:
+    if second.scope_param == rule.scope_param:
+        yield "oauth.second.scope_param: is that of the first token"
+    if second.scope_param in rule.authorize_params:
+        yield f"oauth.authorize_params.{second.scope_param}: is what oauth.second sends"
+    scopes = [*rule.scopes, *(scope for service in spec.services for scope in service.scopes)]
+    if not any(scope.startswith(second.prefix) for scope in scopes):
+        yield "oauth.second.prefix: no scope of the file begins with it"
 
 
 def _of_after(spec: "ProviderSpec", rule: After) -> Iterator[str]:

@@ -6,17 +6,17 @@ It sees specifications and texts, never a row; what it raises says whom to ask: 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from authlib.common.urls import add_params_to_uri, url_encode
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from django.conf import settings
 
-from providers import http
+from providers import http, token_request
 from providers.accounts import Account as Account
 from providers.accounts import identity as identity
 from providers.call import basic
@@ -25,26 +25,19 @@ from providers.grants import Grant as Grant
 from providers.grants import GrantRevoked as GrantRevoked
 from providers.grants import grant_in, token_document
 from providers.grants import plain as plain
-from providers.http import Answer, ProviderUnavailable
+from providers.http import ProviderUnavailable
 from providers.oauth_parts import OAuth
 from providers.spec import ProviderSpec
 from providers.template import fill
+from providers.token_request import FORM, form, renamed
+from providers.token_request import Client as Client
 from providers.verify import without_secrets
 
-FORM = "application/x-www-form-urlencoded"
 EXCHANGE_TIMEOUT = 20.0
 # Giving up too early loses a grant whose provider rotates, so this is long; callers wait for a third of it.
 REFRESH_TIMEOUT = 30.0
 REVOKE_TIMEOUT = 10.0
 CODE_REFUSED = ("invalid_grant", "bad_verification_code", "invalid_code", "code_already_used")
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Client:
-    """An OAuth client at one provider: the operator's, or one that a user pasted."""
-
-    id: str
-    secret: str
 
 
 def redirect_uri(code: str) -> str:
@@ -66,18 +59,28 @@ def authorize_url(
     params = dict(oauth.authorize_params)
     if oauth.pkce != "unsupported":
         params |= {"code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256"}
-    if scopes:
-        params[oauth.scope_param] = oauth.scope_separator.join(scopes)
+    params |= _scope_params(oauth, scopes)
     params |= {"redirect_uri": redirect_uri(spec.code), "state": state}
     url = fill(oauth.authorize_url, spec.values(dict(inputs)), url=True)
     if oauth.param_names:
-        renamed = _renamed(oauth, {"response_type": "code", "client_id": client.id, **params})
-        return str(add_params_to_uri(url, list(renamed.items())))
+        sent = renamed(oauth, {"response_type": "code", "client_id": client.id, **params})
+        return str(add_params_to_uri(url, list(sent.items())))
     return str(prepare_grant_uri(url, client.id, "code", **params))
 
 
+def _scope_params(oauth: OAuth, scopes: list[str]) -> dict[str, str]:
+    """The scopes by the parameters that ask for them: those of a second token have one of their own."""
+    rule = oauth.second
+    seconds = [scope for scope in scopes if rule and scope.startswith(rule.prefix)]
+    firsts = [scope for scope in scopes if scope not in seconds]
+    params = {oauth.scope_param: oauth.scope_separator.join(firsts)} if firsts else {}
+    if rule and seconds:
+        params[rule.scope_param] = oauth.scope_separator.join(scope.removeprefix(rule.prefix) for scope in seconds)
+    return params
+
+
 def exchange(spec: ProviderSpec, client: Client, *, code: str, verifier: str, inputs: Mapping[str, str]) -> Grant:
-    """Trade the authorization code for tokens (RFC 6749 section 4.1.3).
+    """Trade the authorization code for tokens (RFC 6749 section 4.1.3), and those for longer ones where there are.
 
     Raises GrantRevoked (the code is refused), ClientRefused, ProviderUnavailable.
     """
@@ -87,8 +90,26 @@ def exchange(spec: ProviderSpec, client: Client, *, code: str, verifier: str, in
     if oauth.pkce != "unsupported":
         params["code_verifier"] = verifier
     url = fill(oauth.token_url, known, url=True)
-    answer = _post(oauth, client, url, "authorization_code", params, EXCHANGE_TIMEOUT)
-    return grant_in(oauth, token_document(oauth, answer, CODE_REFUSED))
+    answer = token_request.ask(oauth, client, url, "authorization_code", params, EXCHANGE_TIMEOUT)
+    grant = grant_in(oauth, token_document(oauth, answer, CODE_REFUSED))
+    return _lengthened(oauth, client, grant, known) if oauth.exchange else grant
+
+
+def _lengthened(oauth: OAuth, client: Client, short: Grant, known: dict[str, str]) -> Grant:
+    """The grant that the exchange gives for a short one; what it does not say again stays."""
+    rule = oauth.exchange
+    assert rule is not None  # noqa: S101
+    values = token_request.secrets_for(client, known, access_token=short.access_token)
+    url = fill(rule.url, known, url=True)
+    answer = token_request.ask_plainly(oauth, rule.method, url, _filled(rule.params, values), EXCHANGE_TIMEOUT)
+    long = grant_in(oauth, token_document(oauth, answer, oauth.revoked_errors), rule.answer)
+    return replace(
+        long,
+        refresh_token=long.refresh_token or short.refresh_token,
+        scopes=short.scopes if long.scopes is None else long.scopes,
+        extra={**short.extra, **long.extra},
+        ends_at=long.ends_at or short.ends_at,
+    )
 
 
 def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: Mapping[str, str]) -> Grant:
@@ -97,11 +118,24 @@ def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: M
     Raises GrantRevoked only when the provider says so about this refresh token; else ClientRefused or
     ProviderUnavailable.
     """
-    oauth = _of(spec)
-    params = {"refresh_token": refresh_token, **oauth.refresh_params}
-    url = fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)
-    answer = _post(oauth, client, url, "refresh_token", params, REFRESH_TIMEOUT)
+    oauth, known = _of(spec), spec.values(dict(inputs))
+    params = {"refresh_token": refresh_token, **_filled(oauth.refresh_params, known)}
+    url, method = fill(oauth.refresh_url or oauth.token_url, known, url=True), oauth.refresh_method
+    answer = token_request.ask(oauth, client, url, "refresh_token", params, REFRESH_TIMEOUT, method=method)
     return grant_in(oauth, token_document(oauth, answer, oauth.revoked_errors))
+
+
+def refresh_by_access_token(
+    spec: ProviderSpec, client: Client, *, access_token: str, inputs: Mapping[str, str]
+) -> Grant:
+    """Trade an access token that lives for the next one, where there is no refresh token. Raises as `refresh` does."""
+    oauth, known = _of(spec), spec.values(dict(inputs))
+    values = token_request.secrets_for(client, known, access_token=access_token)
+    method, url = oauth.refresh_method or oauth.token_method, fill(oauth.refresh_url, known, url=True)
+    answer = token_request.ask_plainly(oauth, method, url, _filled(oauth.refresh_params, values), REFRESH_TIMEOUT)
+    document = token_document(oauth, answer, oauth.revoked_errors)
+    paths = oauth.exchange.answer if oauth.exchange else None
+    return replace(grant_in(oauth, document, paths), refresh_token="", ends_at=None)
 
 
 def client_grant(
@@ -115,11 +149,9 @@ def client_grant(
     oauth, given = _of(spec), {**inputs, **fields}
     client, known = _own_client(spec, given), spec.token_values(given)
     params = {oauth.scope_param: oauth.scope_separator.join(scopes), **_filled(oauth.token_params, known)}
-    # Zoom calls its grant "account_credentials".
-    grant_type = params.pop("grant_type", oauth.grant)
     url = fill(oauth.token_url, known, url=True)
     try:
-        answer = _post(oauth, client, url, grant_type, params, REFRESH_TIMEOUT)
+        answer = token_request.ask(oauth, client, url, oauth.grant, params, REFRESH_TIMEOUT)
         document = token_document(oauth, answer, (*oauth.revoked_errors, *oauth.client_errors))
         grant = grant_in(oauth, document)
     except UnicodeError:
@@ -140,17 +172,26 @@ def client_grant(
 def renew(spec: ProviderSpec, client: Client, held: Mapping[str, Any], inputs: Mapping[str, str]) -> Grant:
     """The next grant for what a connection has sealed, whichever grant the file names.
 
-    `held` has ``refresh_token``, or the ``fields`` and ``scopes`` of a client that the user pasted; `client` is the
-    operator's. Raises GrantRevoked, ClientRefused, ProviderUnavailable.
+    `held` has ``refresh_token``, or ``access_token`` where that is traded, or the ``fields`` and ``scopes`` of a client
+    that the user pasted; `client` is the operator's. Raises GrantRevoked, ClientRefused, ProviderUnavailable.
     """
     if _of(spec).grant == "client_credentials":
         return client_grant(spec, fields=held.get("fields", {}), inputs=inputs, scopes=held.get("scopes", ()))
-    if not held.get("refresh_token"):
+    if not can_renew(spec, held):
         raise GrantRevoked("there is no refresh token")
-    grant = refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+    if _of(spec).refresh_with == "access_token":
+        grant = refresh_by_access_token(spec, client, access_token=held["access_token"], inputs=inputs)
+    else:
+        grant = refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
     # The tokens must not be lost for a host name that is none; the one known before stays.
     misfits = spec.misfits(grant.extra)
     return replace(grant, extra={name: value for name, value in grant.extra.items() if name not in misfits})
+
+
+def can_renew(spec: ProviderSpec, held: Mapping[str, Any]) -> bool:
+    """Whether there is something in `held` that `renew` can ask with."""
+    by_token = spec.oauth is not None and spec.oauth.refresh_with == "access_token"
+    return bool(held.get("access_token" if by_token else "refresh_token")) or "fields" in held
 
 
 def _own_client(spec: ProviderSpec, given: Mapping[str, str]) -> Client:
@@ -177,6 +218,13 @@ def token_host(spec: ProviderSpec, inputs: Mapping[str, str]) -> str:
         return spec.code
 
 
+def each_token(spec: ProviderSpec, held: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What has to be revoked by itself: `held`, and a second token in it where revoking ends one alone."""
+    rule = _of(spec)
+    second = held.get("extra", {}).get(rule.second.name) if rule.second else None
+    return [held, {"access_token": second}] if second and rule.revoke.ends == "token" else [held]
+
+
 def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
     """Give the grant back (RFC 7009 unless the file says otherwise). True if the provider agreed.
 
@@ -200,7 +248,7 @@ def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], input
     params = _filled(rule.params, known)
     url = fill(oauth.revoke_url, known, url=True)
     if rule.body == "form":
-        headers["Content-Type"], body = FORM, _form(params)
+        headers["Content-Type"], body = FORM, form(params)
     elif rule.body == "json":
         headers["Content-Type"], body = "application/json", json.dumps(params)
     if rule.client_auth == "bearer":
@@ -225,23 +273,3 @@ def _of(spec: ProviderSpec) -> OAuth:
 
 def _filled(templates: Mapping[str, str], known: dict[str, str]) -> dict[str, str]:
     return {name: fill(template, known) for name, template in templates.items()}
-
-
-def _renamed(oauth: OAuth, params: Mapping[str, str]) -> dict[str, str]:
-    return {oauth.param_names.get(name, name): value for name, value in params.items()}
-
-
-def _form(params: Mapping[str, str]) -> str:
-    return str(url_encode(list(params.items())))
-
-
-def _post(oauth: OAuth, client: Client, url: str, grant_type: str, params: dict[str, str], timeout: float) -> Answer:
-    """The token request: parameters by the specification's names, the client authenticated as it says."""
-    headers = {"Accept": "application/json", "Content-Type": FORM, **oauth.token_headers}
-    body = prepare_token_request(grant_type, redirect_uri=params.pop("redirect_uri", None), **params)
-    url, headers, body = ClientAuth(client.id, client.secret, oauth.client_auth).prepare("POST", url, headers, body)
-    if oauth.param_names or oauth.body == "json":
-        renamed = _renamed(oauth, dict(parse_qsl(body, keep_blank_values=True)))
-        body = json.dumps(renamed) if oauth.body == "json" else _form(renamed)
-        headers["Content-Type"] = "application/json" if oauth.body == "json" else FORM
-    return http.request("POST", url, headers=headers, data=body.encode(), timeout=timeout)

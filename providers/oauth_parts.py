@@ -6,6 +6,21 @@ from pydantic import Field, JsonValue
 
 from providers.parts import Name, Part, Request, Template, Url
 
+# Where things stand in a token answer.
+Paths = dict[
+    Literal[
+        "access_token",
+        "refresh_token",
+        "expires_in",
+        "expires_at",
+        "refresh_expires_in",
+        "refresh_expires_at",
+        "scope",
+        "error",
+    ],
+    str,
+]
+
 
 class Revoke(Part):
     """How a grant is given back where the provider does not follow RFC 7009 to the letter."""
@@ -42,6 +57,37 @@ class After(Request):
     """What the user can do where there is none, as a sentence."""
 
 
+class Exchange(Part):
+    """A second request right after the code's, which gives a token that lives longer for the one that just came."""
+
+    url: Url
+    method: Literal["GET", "POST"] = "GET"
+    params: dict[str, Template]
+    """All that is sent, over ``{accessToken}``, ``{clientId}``, ``{clientSecret}``, inputs and maps."""
+    answer: Paths = {}
+    """As in ``[oauth]``, for the answer to this request and to those by ``refresh_with = "access_token"``."""
+
+
+class Second(Part):
+    """A second token that comes with the same consent, with scopes of its own (Slack's user token).
+
+    It is answered as it came until its end, and never refreshed: a connection has one refresh token.
+    """
+
+    name: Name
+    """What it is called in ``extra``; its end, if it has one, is called the same with ``ExpiresAt``."""
+    prefix: str = Field(min_length=1)
+    """Scopes which begin so are this token's; they are asked for without it."""
+    scope_param: str
+    """The parameter of the authorization URL that asks for them."""
+    access_token: str
+    """Path of the token in the token answer."""
+    scope: str
+    """Path of its scopes."""
+    expires_in: str = ""
+    """Path of the seconds it lives."""
+
+
 class OAuth(Part):
     """The authorization code grant of one provider (RFC 6749 section 4.1), or its client credentials grant (4.4)."""
 
@@ -54,6 +100,14 @@ class OAuth(Part):
     token_url: Url
     refresh_url: Url = ""
     """The token endpoint for refreshing, where it is another one."""
+    token_method: Literal["GET", "POST"] = "POST"  # noqa: S105
+    refresh_method: Literal["GET", "POST"] | None = None
+    """None: as at the token endpoint."""
+    refresh_with: Literal["refresh_token", "access_token"] = "refresh_token"
+    """``access_token``: there is no refresh token, and a token that lives is traded for the next one (Instagram). Then
+    ``refresh_params`` is all that is sent."""
+    exchange: Exchange | None = None
+    second: Second | None = None
     revoke_url: Url = ""
     revoke: Revoke = Revoke()
     identity: Request | None = None
@@ -75,13 +129,15 @@ class OAuth(Part):
     token_headers: dict[str, str] = {}
     authorize_params: dict[str, str] = {}
     token_params: dict[str, Template] = {}
-    """Beside the grant's own; with ``client_credentials`` a ``grant_type`` among them is sent instead."""
-    refresh_params: dict[str, str] = {}
+    """Beside the grant's own; a ``grant_type`` among them is sent instead."""
+    refresh_params: dict[str, Template] = {}
+    """The same to refresh."""
     param_names: dict[str, str] = {}
     """Renamed parameters: ``client_id = "client_key"`` (TikTok)."""
-    answer: dict[Literal["access_token", "refresh_token", "expires_in", "refresh_expires_in", "scope"], str] = {}
+    answer: Paths = {}
     """Paths in the token answer, where they differ from RFC 6749 section 5.1. It has no name for the seconds until the
-    refresh token ends; ``refresh_token_expires_in`` is what most providers call them."""
+    refresh token ends; ``refresh_token_expires_in`` is what most providers call them. ``expires_at`` and
+    ``refresh_expires_at`` are moments instead: seconds or milliseconds since 1970, or ISO 8601."""
     keep: dict[Name, str] = {}
     """What else of the token answer an agent needs: name in ``extra`` to path in the answer."""
     callback_keep: dict[Name, str] = {}

@@ -199,7 +199,7 @@ class Service(Part):
     """Granted alone, any one of these makes the service ready as well (a wider or read-only scope)."""
     default: bool = True
     """Asked for when a session names neither services nor scopes."""
-    headers: dict[str, str] = {}
+    headers: dict[str, Template] = {}
     examples: tuple[Example, ...] = ()
 
     def missing_scopes(self, granted: set[str]) -> list[str]:

@@ -24,6 +24,7 @@ from providers.parts import (
     Part,
     Send,
     Service,
+    Template,
     Url,
     Verify,
 )
@@ -33,7 +34,8 @@ MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
 # What has no meaning where nobody is sent to the provider, and no refresh token comes.
 CONSENT_KEYS = (
     *("after", "authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
-    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates"),
+    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates", "refresh_method", "refresh_with"),
+    *("exchange", "second"),
 )
 TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
 
@@ -60,8 +62,8 @@ class ProviderSpec(Part):
     access_token: str = ""
     """The field answered as ``accessToken``; else the last secret one."""
     send: Send = Send()
-    headers: dict[str, str] = {}
-    """Sent on every call beside the credential (``anthropic-version``)."""
+    headers: dict[str, Template] = {}
+    """Sent on every call beside the credential (``anthropic-version``, Xero's tenant)."""
     verify: Verify | None = None
     services: tuple[Service, ...] = ()
     notes: tuple[str, ...] = ()
@@ -142,6 +144,8 @@ class ProviderSpec(Part):
         yield "base_url", self.base_url
         for service in self.services:
             yield f"services.{service.code}.base_url", service.base_url
+            yield from _each(f"services.{service.code}.headers", service.headers)
+        yield from _each("headers", self.headers)
         yield from _each("send.headers", self.send.headers)
         yield from _each("send.query", self.send.query)
         for part in self.send.basic or ():
@@ -155,6 +159,10 @@ class ProviderSpec(Part):
             for part in self.oauth.client or ():
                 yield "oauth.client", part
             yield from _each("oauth.token_params", self.oauth.token_params)
+            yield from _each("oauth.refresh_params", self.oauth.refresh_params)
+            if self.oauth.exchange:
+                yield "oauth.exchange.url", self.oauth.exchange.url
+                yield from _each("oauth.exchange.params", self.oauth.exchange.params)
             yield from _each("oauth.revoke.params", self.oauth.revoke.params)
             for name, asked in (("identity", self.oauth.identity), ("after", self.oauth.after)):
                 if asked:
@@ -172,7 +180,8 @@ class ProviderSpec(Part):
         if self.oauth is None:
             return frozenset()
         after = self.oauth.after.keep if self.oauth.after else ()
-        return frozenset((*self.oauth.keep, *self.oauth.callback_keep, *after))
+        second = (self.oauth.second.name,) if self.oauth.second else ()
+        return frozenset((*self.oauth.keep, *self.oauth.callback_keep, *after, *second))
 
     @cached_property
     def in_hosts(self) -> dict[str, set[hosts.Use]]:
@@ -272,7 +281,9 @@ class ProviderSpec(Part):
 
 
 def _known_to(where: str) -> set[str]:
-    """What else the templates of revoking may use."""
+    """What else the templates of some requests may use."""
+    if where.startswith(("oauth.exchange.params.", "oauth.refresh_params.")):
+        return {"clientId", "clientSecret"}
     return {"token", "clientId"} if where.startswith("oauth.revoke") else set()
 
 
