@@ -18,6 +18,7 @@ from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable
 from providers.oauth import Grant, GrantRevoked
 from providers.oauth_parts import After
+from providers.sealed import SealBroken
 
 REFUSAL_REASONS = {"access_denied": "you did not agree at the provider"}
 
@@ -154,9 +155,23 @@ def _evident(session: OAuthSession, came: Held) -> Item | None:
     """The item that nobody need be asked about."""
     if len(came.items) == 1:
         return came.items[0]
-    renewed = session.connection.account_id if session.connection else ""
-    named = ((accounts.item_part(came.account, one.id), one) for one in came.items)
-    return next((one for name, one in named if renewed and name == renewed), None)
+    renewed, rule = session.connection, _after(session)
+    if renewed is None or rule is None:
+        return None
+    if rule.distinct:
+        named = {accounts.item_part(came.account, one.id): one for one in came.items}
+        return named.get(renewed.account_id)
+    kept = _kept_before(renewed)
+    return next((one for one in came.items if one.kept.items() <= kept.items()), None)
+
+
+def _kept_before(connection: Connection) -> dict[str, str]:
+    try:
+        kept: dict[str, str] = connection.held().get("extra", {})
+    except SealBroken:
+        # The key of its seal is lost, and connecting again is what mends that.
+        return {}
+    return kept
 
 
 def _take(caller: Caller, session: OAuthSession, came: Held, item: Item) -> Outcome:

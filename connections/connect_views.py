@@ -79,8 +79,10 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def _choice(session: OAuthSession, came: Held) -> tuple[str, dict[str, Any]]:
     rule = session.provider.spec.oauth
-    noun = rule.after.noun if rule and rule.after else ""
-    return "connect/choose.html", {"session": session, "came": came.account, "items": came.items, "noun": noun}
+    labels = [one.label for one in came.items]
+    alike = {label for label in labels if labels.count(label) > 1}
+    context = {"session": session, "came": came.account, "items": came.items, "alike": alike}
+    return "connect/choose.html", {**context, "after": rule.after if rule else None}
 
 
 def _decision(session: OAuthSession, came: Held) -> tuple[str, dict[str, Any]]:

@@ -88,7 +88,7 @@ def _listed(rule: After, document: Any) -> list[Any]:
 
 def _item(rule: After, document: Any) -> Item:
     item_id, label = rule.account(document)
-    return Item(id=item_id, label=label or item_id, kept=kept_in(document, rule.keep))
+    return Item(id=item_id, label=(label or item_id)[:LONGEST_ID], kept=kept_in(document, rule.keep))
 
 
 def at_item(spec: ProviderSpec, account: Account, item: Item) -> Account:
@@ -98,11 +98,11 @@ def at_item(spec: ProviderSpec, account: Account, item: Item) -> Account:
     """
     rule = spec.oauth.after if spec.oauth else None
     if rule is None or rule.list is None or not rule.distinct:
-        return Account(id=account.id, label=account.label or item.label[:LONGEST_ID])
+        return Account(id=account.id, label=account.label or item.label)
     account_id = item_part(account, item.id)
     if len(account_id) > LONGEST_ID:
         raise ProviderUnavailable(f"the id of this {rule.noun} is too long")
-    label = f"{item.label} ({account.label})" if account.label and len(item.label) < LONGEST_ID else item.label
+    label = f"{item.label} ({account.label})" if account.label else item.label
     return Account(id=account_id, label=label[:LONGEST_ID])
 
 

@@ -39,7 +39,7 @@ SPECIFICATION: dict[str, Any] = {
         },
     },
 }
-GRANT = {"access_token": "a1", "refresh_token": "r1", "expires_in": 3600}
+GRANT = {"access_token": "first-access", "refresh_token": "first-refresh", "expires_in": 3600}
 
 
 def site(name: str, **more: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_the_only_site_is_taken_and_says_where_the_api_is(nuts, agent, provider_
     assert data["baseUrl"] == "https://api.nuts.example/ex/id-hazel"
     assert data["headers"]["X-Site"] == "https://hazel.nuts.example"
     assert data["extra"] == {"cloudId": "id-hazel", "siteUrl": "https://hazel.nuts.example"}
-    assert provider_http.calls("GET", SITES)[0].headers["Authorization"] == "Bearer a1"
+    assert provider_http.calls("GET", SITES)[0].headers["Authorization"] == "Bearer first-access"
 
 
 def test_of_several_the_user_chooses_and_nothing_is_connected_meanwhile(nuts, browser, agent):
@@ -96,7 +96,7 @@ def test_of_several_the_user_chooses_and_nothing_is_connected_meanwhile(nuts, br
     text = page.content.decode()
     assert "Which site?" in text
     assert all(name in text for name in ("hazel", "wal", "pea", "ada@nuts.example"))
-    assert "a1" not in text
+    assert "first-" not in text
     assert (session.status, session.public_status) == ("confirming", "pending")
     assert not Connection.objects.exists()
     assert "a decision is yours" in browser.get("/app/").content.decode()
@@ -151,7 +151,7 @@ def test_who_wants_none_of_them_gives_the_grant_back(nuts, browser, provider_htt
     assert browser.post(f"/connect/{session.pk}/choose", {"none": "1"}).url == "/app/"
     session.refresh_from_db()
     assert (session.status, session.grant, session.reason) == ("failed", "", "you chose none of what there was")
-    assert b"r1" in provider_http.calls("POST", REVOKE)[0].content
+    assert b"first-refresh" in provider_http.calls("POST", REVOKE)[0].content
 
 
 def test_a_choice_that_nobody_makes_ends_with_its_grant(nuts, browser, clock):
@@ -208,6 +208,24 @@ def test_without_distinct_another_choice_replaces_the_last(nuts, browser):
     assert (row.account_id, row.account, row.held()["extra"]["cloudId"]) == ("42", "ada@nuts.example", "id-wal")
 
 
+def test_renewing_without_distinct_keeps_the_site_as_well(nuts, browser):
+    _, session = nuts([site("hazel"), site("wal")], {"distinct": False})
+    browser.post(f"/connect/{session.pk}/choose", {"item": "id-wal"})
+    row = Connection.objects.get()
+    page, _ = nuts([site("hazel"), site("wal")], {"distinct": False}, account=str(row.pk))
+    assert "Nuts is connected" in page.content.decode()
+    assert Connection.objects.get().held()["extra"]["cloudId"] == "id-wal"
+
+
+def test_sites_of_one_name_are_told_apart_by_their_ids(nuts):
+    page, _ = nuts([site("hazel"), site("wal"), site("wal", id="id-2")])
+    assert [name in page.content.decode().replace('value="id-', "") for name in ("id-hazel", "id-wal", "id-2")] == [
+        False,
+        True,
+        True,
+    ]
+
+
 def test_renewing_a_connection_keeps_its_site_without_asking(nuts, browser):
     _, session = nuts([site("hazel"), site("wal")])
     browser.post(f"/connect/{session.pk}/choose", {"item": "id-wal"})
@@ -257,7 +275,7 @@ def test_an_answer_without_a_list_is_the_one_item(nuts, agent, provider_http):
     nuts({"dc": "us21"}, file=one_object())
     assert Connection.objects.get().account_id == "42"
     assert fetched(agent)["baseUrl"] == "https://us21.api.nuts.example"
-    assert provider_http.calls("GET", SITES)[0].headers["Authorization"] == "OAuth a1"
+    assert provider_http.calls("GET", SITES)[0].headers["Authorization"] == "OAuth first-access"
 
 
 @pytest.mark.parametrize("bad", ["us21.evil.test/", "a@evil.test", "us21#", "a..b", ".", "a b", None])
