@@ -80,10 +80,14 @@ def _listed(rule: After, document: Any) -> list[Any]:
         found = look_up(document, rule.list) if rule.list else document
         if not isinstance(found, list):
             raise ProviderUnavailable(f"there is no list of {rule.noun}s in the answer")
-    complete = [one for one in found if all(look_up(one, path) not in (None, "") for path in rule.keep.values())]
+    complete = [one for one in found if all(_is_plain(look_up(one, path)) for path in rule.keep.values())]
     if rule.list is None and rule.required and not complete:
         raise ProviderUnavailable(f"the answer does not tell the {rule.noun} to use")
     return [one for one in complete if matches(one, rule.only)]
+
+
+def _is_plain(value: Any) -> bool:
+    return value not in (None, "") and not isinstance(value, dict | list)
 
 
 def _item(rule: After, document: Any) -> Item:

@@ -79,7 +79,7 @@ def fetched(agent: Any, **body: Any) -> dict[str, Any]:
 
 
 def test_the_only_site_is_taken_and_says_where_the_api_is(nuts, agent, provider_http):
-    page, session = nuts([site("hazel"), site("old", product="shells"), site("half", url=None)])
+    page, session = nuts([site("hazel"), site("old", product="shells"), site("half", url=None), site("odd", url=["a"])])
     assert "Nuts is connected" in page.content.decode()
     assert session.status == "completed"
     row = Connection.objects.get()
