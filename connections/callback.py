@@ -1,7 +1,6 @@
 """What the provider sends back to the browser. Everything is checked before the token request."""
 
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,22 +9,30 @@ from django.db import transaction
 
 from apikeys.ledger import Caller, record
 from connections import connect
+from connections.held import Held
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import token_digest
 from connections.sessions import Refused, nonce_name
-from providers import http, oauth
+from providers import accounts, http, oauth
+from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable
-from providers.oauth import Account, Grant, GrantRevoked
+from providers.oauth import Grant, GrantRevoked
+from providers.oauth_parts import After
+from providers.sealed import SealBroken
 
 REFUSAL_REASONS = {"access_denied": "you did not agree at the provider"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a callback led to. `needs_decision`: the account is not the expected one, the user must choose."""
+    """What a callback led to, or the user's choice after it.
+
+    `needs_choice`: there are several sites, tenants or accounts; `needs_decision`: the account is not the expected one.
+    """
 
     session: OAuthSession
     connection: Connection | None = None
+    needs_choice: bool = False
     needs_decision: bool = False
 
 
@@ -46,7 +53,7 @@ def come_back(caller: Caller, code: str, params: Mapping[str, str], browser: Ses
         reason = REFUSAL_REASONS.get(said, f"the provider answered: {said}")
         _end(caller, session, reason, outcome="PROVIDER_REFUSED")
         raise Refused(f"Nothing was connected: {reason}.", session)
-    return _settle(caller, session, *_exchanged(caller, session, params))
+    return _choose(caller, session, _exchanged(caller, session, params))
 
 
 def _take_session(caller: Caller, code: str, state: str) -> OAuthSession:
@@ -92,22 +99,32 @@ def _end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) ->
         record(owner, "session.fail", outcome=outcome, provider=session.provider_id, detail=reason)
 
 
-def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> tuple[Grant, Account]:
-    """Trade the code for a grant and learn whose it is. No transaction is open meanwhile."""
+def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> Held:
+    """Trade the code for a grant and learn whose it is and what it opens. No transaction is open meanwhile."""
     spec, client = session.spec, connect.client_of(session.provider)
     try:
         with http.waiting_room():
             grant = oauth.exchange(spec, client, code=params["code"], verifier=session.verifier, inputs=session.inputs)
+            grant = _with_callback(session, grant, params)
             account = oauth.identity(spec, grant, session.inputs)
+            came = Held(grant=grant, account=account, items=accounts.items(spec, grant, session.inputs))
     except (GrantRevoked, ProviderUnavailable) as error:
         if isinstance(error, oauth.ClientRefused):
             connect.client_was_refused(session.provider, error.reason)
         _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
         raise Refused(f"{session.provider} did not complete it: {error.reason}.", session) from None
     session.provider.client_was_accepted()
+    return came
+
+
+def _with_callback(session: OAuthSession, grant: Grant, params: Mapping[str, str]) -> Grant:
+    """The grant with what the callback told. Raises ProviderUnavailable for what no address may be made of."""
     kept = {name: params[path] for name, path in _callback_keep(session).items() if path in params}
-    scopes = session.scopes if grant.scopes is None else grant.scopes
-    return replace(grant, scopes=scopes, extra={**grant.extra, **kept}), account
+    extra = {**grant.extra, **kept}
+    if wrong := session.spec.misfits(extra):
+        name, said = next(iter(wrong.items()))
+        raise ProviderUnavailable(f"it answered a {name} that is not {said}")
+    return replace(grant, scopes=session.scopes if grant.scopes is None else grant.scopes, extra=extra)
 
 
 def _callback_keep(session: OAuthSession) -> Mapping[str, str]:
@@ -115,16 +132,72 @@ def _callback_keep(session: OAuthSession) -> Mapping[str, str]:
     return rule.callback_keep if rule else {}
 
 
-def _settle(caller: Caller, session: OAuthSession, grant: Grant, account: Account) -> Outcome:
+def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
+    """Take the only item there is, or the one that is renewed; with several, hold the grant and ask."""
+    rule = _after(session)
+    if rule is None or not (came.items or rule.required):
+        return _settle(caller, session, came)
+    if not came.items:
+        _give_back(session, came)
+        reason = f"{session.provider} has no {rule.noun} that this account may use. {rule.missing}".rstrip()
+        _end(caller, session, reason, outcome="NOTHING_THERE")
+        raise Refused(reason, session)
+    if taken := _evident(session, came):
+        return _take(caller, session, came, taken)
+    _hold(session, came)
+    return Outcome(session, needs_choice=True)
+
+
+def _after(session: OAuthSession) -> After | None:
+    rule = session.spec.oauth
+    return rule.after if rule else None
+
+
+def _evident(session: OAuthSession, came: Held) -> Item | None:
+    """The item that nobody need be asked about."""
+    if len(came.items) == 1:
+        return came.items[0]
+    renewed, rule = session.connection, _after(session)
+    if renewed is None or rule is None:
+        return None
+    if rule.distinct:
+        named = {accounts.item_part(came.account, one.id): one for one in came.items}
+        return named.get(renewed.account_id)
+    kept = _kept_before(renewed)
+    return next((one for one in came.items if one.kept.items() <= kept.items()), None)
+
+
+def _kept_before(connection: Connection) -> dict[str, str]:
+    try:
+        kept: dict[str, str] = connection.held().get("extra", {})
+    except SealBroken:
+        # The key of its seal is lost, and connecting again is what mends that.
+        return {}
+    return kept
+
+
+def _take(caller: Caller, session: OAuthSession, came: Held, item: Item) -> Outcome:
+    try:
+        chosen = came.at(session.spec, item)
+    except ProviderUnavailable as error:
+        _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
+        raise Refused(f"{session.provider} was not connected: {error.reason}.", session) from None
+    return _settle(caller, session, chosen)
+
+
+def _hold(session: OAuthSession, came: Held) -> None:
+    if not session.hold(came.to_json()):
+        raise Refused("This request was ended meanwhile. Nothing was stored.", session)
+    session.refresh_from_db()
+
+
+def _settle(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
     """Keep the grant; or hold it and ask, when renewing brought another account or nobody can tell whose it is."""
-    renewed = session.connection
+    renewed, account = session.connection, came.account
     if renewed and (not account.id or account.id != renewed.account_id):
-        held = json.dumps({"grant": grant.to_json(), "id": account.id, "label": account.label})
-        if not session.hold(held):
-            raise Refused("This request was ended meanwhile. Nothing was stored.", session)
-        session.refresh_from_db()
+        _hold(session, came)
         return Outcome(session, needs_decision=True)
-    return Outcome(session, _keep(caller, session, grant, account, renewed))
+    return Outcome(session, _keep(caller, session, came.grant, account, renewed))
 
 
 def _keep(
@@ -148,8 +221,7 @@ def _keep(
 
 def held_account(session: OAuthSession) -> Account:
     """The account that waits for the user's decision."""
-    held = json.loads(session.grant)
-    return Account(id=held["id"], label=held["label"])
+    return Held.in_session(session).account
 
 
 def can_replace(session: OAuthSession) -> bool:
@@ -159,28 +231,53 @@ def can_replace(session: OAuthSession) -> bool:
     return not account.id or not others.exists()
 
 
+def choose(caller: Caller, session: OAuthSession, item_id: str) -> Outcome:
+    """The user's choice among the items of a grant; empty for none of them, which ends the session.
+
+    Raises Refused.
+    """
+    came = _waiting(session)
+    if not came.items:
+        raise Refused("There is nothing to choose any more.", session)
+    if not item_id:
+        _end(caller, session, "you chose none of what there was", outcome="CANCELLED")
+        _give_back(session, came)
+        return Outcome(session)
+    item = next((one for one in came.items if one.id == item_id), None)
+    if item is None:
+        raise Refused("That cannot be chosen here.", session)
+    return _take(caller, session, came, item)
+
+
 def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     """The user's answer: ``replace`` the old account, ``add`` the new one beside it, or ``cancel``. Raises Refused."""
-    if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
-        raise Refused("There is nothing to decide any more.", session)
-    held = json.loads(session.grant)
-    grant, account = Grant.from_json(held["grant"]), held_account(session)
+    came = _waiting(session)
+    if came.items:
+        raise Refused("That cannot be chosen here.", session)
     if choice == "cancel":
         _end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
-        _give_back(session, grant, account)
+        _give_back(session, came)
     elif choice == "add" or (choice == "replace" and can_replace(session)):
-        _keep(caller, session, grant, account, session.connection if choice == "replace" else None)
+        _keep(caller, session, came.grant, came.account, session.connection if choice == "replace" else None)
     else:
         raise Refused("That cannot be chosen here.", session)
     session.refresh_from_db()
     return session
 
 
-def _give_back(session: OAuthSession, grant: Grant, account: Account) -> None:
+def _waiting(session: OAuthSession) -> Held:
+    if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
+        raise Refused("There is nothing to decide any more.", session)
+    return Held.in_session(session)
+
+
+def _give_back(session: OAuthSession, came: Held) -> None:
     """Revoke what nobody wants, unless a connection lives from the same grant."""
-    rule = session.spec.oauth
-    same = Connection.objects.filter(provider=session.provider, way=session.way, account_id=account.id)
-    shared = same.exists()
+    rule, after = session.spec.oauth, _after(session)
+    undecided = after is not None and after.distinct and not came.grant.extra.keys() >= after.keep.keys()
+    account_id = accounts.item_part(came.account, "") if undecided else came.account.id
+    shared = Connection.objects.of_one_grant(session.provider, session.way, account_id, session.user).exists()
     if rule and rule.revoke_url and (rule.revoke.ends == "token" or not shared):
-        held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
+        grant = came.grant
+        held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token, "extra": grant.extra}
         connect.give_back(session, held)

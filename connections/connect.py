@@ -258,12 +258,15 @@ def _revoke(connection: Connection) -> str:
 
 
 def give_back(owner: Connection | OAuthSession, held: dict[str, Any]) -> str:
-    """Ask the provider to end the tokens in `held` (``access_token``, ``refresh_token``): ``revoked`` or ``failed``."""
-    client = client_of(owner.provider)
+    """Ask the provider to end the tokens in `held`: ``revoked`` or ``failed``.
+
+    `held` has ``access_token``, ``refresh_token`` and ``extra``, where a second token may be.
+    """
     try:
         with http.waiting_room():
-            agreed = oauth.revoke(owner.spec, client, held=held, inputs=owner.inputs)
+            client, each = client_of(owner.provider), oauth.each_token(owner.spec, held)
+            agreed = [oauth.revoke(owner.spec, client, held=one, inputs=owner.inputs) for one in each]
     except ProviderUnavailable as error:
         log.warning("revocation_failed", provider=owner.provider_id, reason=error.reason)
         return "failed"
-    return "revoked" if agreed else "failed"
+    return "revoked" if all(agreed) else "failed"

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apikeys.authentication import caller_of
 from connections import callback, pasting, sessions
 from connections.forms import BOXES, InputsForm, PasteForm
+from connections.held import Held
 from connections.models import OAuthSession
 from connections.oauth_session import LIFETIME
 from connections.sessions import NotYours, Refused
@@ -67,7 +68,8 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
     if session.status == OAuthSession.Status.COMPLETED:
         return render(request, "connect/done.html", {"session": session, "connection": session.connection})
     if session.status == OAuthSession.Status.CONFIRMING and not session.is_over():
-        return render(request, "connect/decide.html", _decision(session))
+        came = Held.in_session(session)
+        return render(request, *(_choice(session, came) if came.items else _decision(session, came)))
     if session.successor_id:
         return redirect("connect", session.successor_id)
     if not session.can_start():
@@ -76,9 +78,17 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
     return _ask(request, session, _form(session, None))
 
 
-def _decision(session: OAuthSession) -> dict[str, Any]:
-    came = callback.held_account(session)
-    return {"session": session, "came": came, "can_replace": callback.can_replace(session)}
+def _choice(session: OAuthSession, came: Held) -> tuple[str, dict[str, Any]]:
+    rule = session.spec.oauth
+    labels = [one.label for one in came.items]
+    alike = {label for label in labels if labels.count(label) > 1}
+    context = {"session": session, "came": came.account, "items": came.items, "alike": alike}
+    return "connect/choose.html", {**context, "after": rule.after if rule else None}
+
+
+def _decision(session: OAuthSession, came: Held) -> tuple[str, dict[str, Any]]:
+    replaceable = callback.can_replace(session)
+    return "connect/decide.html", {"session": session, "came": came.account, "can_replace": replaceable}
 
 
 def _form(session: OAuthSession, sent: Any, *, boxes: Iterable[str] = ()) -> PasteForm | InputsForm:
@@ -157,6 +167,20 @@ def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> Http
 def _see_other(url: str) -> HttpResponse:
     """303, so that the browser's POST becomes a GET at the provider (RFC 9700 section 4.12)."""
     return HttpResponse(status=303, headers={"Location": url})
+
+
+@_guarded
+@login_required
+@require_POST
+def choose(request: HttpRequest, session_id: str) -> HttpResponse:
+    """The user's choice among the sites, tenants or accounts that the grant opens."""
+    session, item = _opened(request, session_id), request.POST.get("item", "")
+    if not item and "none" not in request.POST:
+        return redirect("connect", session.pk)
+    if "none" in request.POST:
+        callback.choose(caller_of(request), session, "")
+        return redirect("home")
+    return redirect("connect", callback.choose(caller_of(request), session, item).session.pk)
 
 
 @_guarded

@@ -19,8 +19,9 @@ from connections.history import Sweep as Sweep
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
 from connections.refreshable import Refreshable, RefreshableQuerySet
+from providers.grants import lasting, scopes_kept
 from providers.models import Provider
-from providers.oauth import Grant
+from providers.oauth import Grant, can_renew
 from providers.sealed import SealedTextField
 from providers.spec import ProviderSpec
 
@@ -51,8 +52,21 @@ class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
         """Other connections, of whichever user, that live from the same grant at the provider."""
         if not connection.account_id:
             return self.none()
-        same = self.filter(provider_id=connection.provider_id, account_id=connection.account_id, way=connection.way)
+        same = self.of_one_grant(connection.provider, connection.way, connection.account_id, connection.user)
         return same.exclude(pk=connection.pk)
+
+    def of_one_grant(self, provider: Provider, way: str, account_id: str, user: User) -> "ConnectionQuerySet":
+        """Those of `provider` that live from the grant that an account of this id, connected by `way`, does.
+
+        Where each site or tenant is a connection of its own, the grant is that of whoever is named before its id; where
+        nobody is, any grant of the same user's may be the one.
+        """
+        known = provider.is_known() and provider.spec.has_way(way)
+        same, rule = Q(account_id=account_id), provider.spec.by_way(way).oauth if known else None
+        if rule and rule.after and rule.after.list is not None and rule.after.distinct:
+            grantor = account_id.rpartition(":")[0]
+            same |= Q(account_id__startswith=f"{grantor}:") if grantor else Q(user=user)
+        return self.filter(same, provider=provider, way=way)
 
 
 class Connection(Refreshable):
@@ -145,7 +159,7 @@ class Connection(Refreshable):
     def values(self) -> dict[str, str]:
         """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``."""
         held = self.held()
-        given = {**self.inputs, **held.get("extra", {}), **held.get("fields", {})}
+        given = {**self.inputs, **lasting(self.spec.oauth, held.get("extra", {})), **held.get("fields", {})}
         token = held.get("access_token") or given.get(self.spec.token_field if self.spec.fields else "", "")
         return self.spec.values({**given, "accessToken": token})
 
@@ -214,7 +228,7 @@ class Connection(Refreshable):
             "refresh_token": refresh_token,
             "extra": {**kept.get("extra", {}), **grant.extra},
         }
-        renewable = bool(refresh_token) or "fields" in held
+        renewable = can_renew(self.spec, held)
         return {
             "secrets": _sealed_column().seal_for(self, json.dumps(held)),
             "token_id": credentials.new_token_id(),
@@ -222,7 +236,7 @@ class Connection(Refreshable):
             "expires_at": grant.expires_at,
             "refreshable": renewable,
             "refresh_at": margins.refresh_at(self.spec, grant) if renewable else None,
-            "scopes": self.scopes if grant.scopes is None else grant.scopes,
+            "scopes": scopes_kept(self.spec.oauth, self.scopes, kept.get("extra", {}), grant),
             **self._end_columns(grant.ends_at),
             **credentials.as_new(),
         }

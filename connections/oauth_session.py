@@ -171,8 +171,9 @@ class OAuthSession(models.Model):
         )
 
     def hold(self, grant_text: str) -> bool:
-        """Keep what the provider issued until the user has decided whose connection it becomes."""
-        started = type(self).objects.filter(pk=self.pk, status=self.Status.STARTED)
+        """Keep what the provider issued until the user has chosen and decided which connection it becomes."""
+        undecided = (self.Status.STARTED, self.Status.CONFIRMING)
+        started = type(self).objects.filter(pk=self.pk, status__in=undecided)
         sealed = _column("grant").seal_for(self, grant_text)
         return bool(started.update(status=self.Status.CONFIRMING, grant=sealed, verifier=""))
 

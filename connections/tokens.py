@@ -15,6 +15,7 @@ from connections.asking import CLIENT_REFUSED
 from connections.models import FETCH_ORDER, Connection
 from connections.sessions import chosen, offered_provider
 from providers import call
+from providers.grants import lasting
 from providers.http import NoRoom, ProviderUnavailable
 from providers.parts import Service
 
@@ -244,7 +245,7 @@ def _answer(connection: Connection, service: Service | None) -> dict[str, Any]:
         "expiresIn": None if left is None else max(0, int(left.total_seconds())),
         "scopes": connection.scopes,
         **sending,
-        "extra": held.get("extra", {}),
+        "extra": lasting(spec.oauth, held.get("extra", {})),
     }
 
 

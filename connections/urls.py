@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("connections.api_urls")),
     re_path(rf"^connect/{ID}/?$", connect_views.connect, name="connect"),
     re_path(rf"^connect/{ID}/start/?$", connect_views.start, name="connect-start"),
+    re_path(rf"^connect/{ID}/choose/?$", connect_views.choose, name="connect-choose"),
     re_path(rf"^connect/{ID}/decide/?$", connect_views.decide, name="connect-decide"),
     re_path(rf"^connect/{ID}/again/?$", connect_views.again, name="connect-again"),
     re_path(r"^oauth/callback/(?P<code>[a-z0-9_-]{1,64})/?$", connect_views.come_back, name="callback"),

@@ -20,7 +20,7 @@ from unfold.decorators import display
 from providers import oauth, registry
 from providers.forms import ProviderForm
 from providers.models import Provider
-from providers.parts import OAuth
+from providers.oauth_parts import OAuth
 
 KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
 CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}

@@ -34,7 +34,8 @@ def prepare(spec: ProviderSpec, values: Mapping[str, str], *, service: Service |
     if spec.fields and not known.get("accessToken"):
         known["accessToken"] = known.get(spec.token_field, "")
     send = BEARER if spec.auth == "oauth2" and spec.send == Send() else spec.send
-    headers = {**_credential_headers(send, known), **spec.headers, **(service.headers if service else {})}
+    more = {**spec.headers, **(service.headers if service else {})}
+    headers = {**_credential_headers(send, known), **_filled(more, known)}
     base_url = fill((service.base_url if service else "") or spec.base_url, known, url=True)
     return Call(base_url=base_url or None, headers=headers or None, query=_filled(send.query, known) or None)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from providers import grant_coherence
+from providers.places import templates
 from providers.template import placeholders
 
 if TYPE_CHECKING:
@@ -11,8 +13,9 @@ if TYPE_CHECKING:
 MTPROTO_FIELDS = ("apiId", "apiHash", "sessionString")
 # What has no meaning where nobody is sent to the provider, and no refresh token comes.
 CONSENT_KEYS = (
-    *("authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
-    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates"),
+    *("after", "authorize_url", "authorize_params", "callback_keep", "iss_required", "pkce", "registration_url"),
+    *("refresh_url", "refresh_params", "refresh_lifetime", "rotates", "refresh_method", "refresh_with"),
+    *("exchange", "second"),
 )
 TOKEN_REQUEST = ("oauth.client", "oauth.token_params.")
 
@@ -23,6 +26,7 @@ def faults(spec: "ProviderSpec") -> Iterator[str]:
     yield from _faults_of_grant(spec)
     yield from _faults_of_fields(spec)
     yield from _faults_of_placeholders(spec)
+    yield from grant_coherence.faults(spec)
 
 
 def _faults_of_auth(spec: "ProviderSpec") -> Iterator[str]:
@@ -74,51 +78,25 @@ def _faults_of_fields(spec: "ProviderSpec") -> Iterator[str]:
 
 def _faults_of_placeholders(spec: "ProviderSpec") -> Iterator[str]:
     known = {one.name for one in spec.asked} - spec.withheld
-    if spec.oauth:
-        known |= {*spec.oauth.keep, *spec.oauth.callback_keep}
+    known |= spec.kept_names
     for name, rule in spec.maps.items():
         if rule.source in spec.withheld:
             yield f"maps.{name}.source: {rule.source!r} is a secret for the token endpoint alone"
         elif rule.source not in known:
             yield f"maps.{name}.source: {rule.source!r} is no field, input or kept value"
     known |= {"accessToken", *spec.maps}
-    for where, template in _templates(spec):
+    for where, template in templates(spec):
         also = spec.withheld if where.startswith(TOKEN_REQUEST) else _known_to(where)
         for unknown in sorted(placeholders(template) - known - also):
             what = "a secret for the token endpoint alone" if unknown in spec.withheld else "no field, input or map"
             yield f"{where}: uses {{{unknown}}}, which is {what}"
 
 
-def _templates(spec: "ProviderSpec") -> Iterator[tuple[str, str]]:
-    yield "base_url", spec.base_url
-    for service in spec.services:
-        yield f"services.{service.code}.base_url", service.base_url
-    yield from _each("send.headers", spec.send.headers)
-    yield from _each("send.query", spec.send.query)
-    for part in spec.send.basic or ():
-        yield "send.basic", part
-    if spec.verify:
-        yield "verify.url", spec.verify.url
-        yield from _each("verify.headers", spec.verify.headers)
-    if spec.oauth:
-        for name in ("authorize_url", "token_url", "refresh_url", "revoke_url"):
-            yield f"oauth.{name}", getattr(spec.oauth, name)
-        for part in spec.oauth.client or ():
-            yield "oauth.client", part
-        yield from _each("oauth.token_params", spec.oauth.token_params)
-        yield from _each("oauth.revoke.params", spec.oauth.revoke.params)
-        if spec.oauth.identity:
-            yield "oauth.identity.url", spec.oauth.identity.url
-            yield from _each("oauth.identity.headers", spec.oauth.identity.headers)
-
-
 def _known_to(where: str) -> set[str]:
-    """What else the templates of revoking may use."""
+    """What else the templates of some requests may use."""
+    if where.startswith(("oauth.exchange.params.", "oauth.refresh_params.")):
+        return {"clientId", "clientSecret"}
     return {"token", "clientId"} if where.startswith("oauth.revoke") else set()
-
-
-def _each(where: str, templates: dict[str, str]) -> Iterator[tuple[str, str]]:
-    return ((f"{where}.{name}", template) for name, template in templates.items())
 
 
 def _twice(where: str, names: list[str]) -> list[str]:

@@ -2,18 +2,19 @@
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from django.utils import timezone
 
+from providers import moments
 from providers.http import Answer, ProviderUnavailable
-from providers.parts import OAuth
+from providers.oauth_parts import OAuth, Paths
 from providers.template import look_up
 
 SHOWN = 120
-LONGEST = 10 * 365 * 86_400
 MOMENTS = ("expires_at", "ends_at")
 
 
@@ -65,17 +66,23 @@ def token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> di
     document = answer.json()
     if document is None:
         document = dict(parse_qsl(answer.body.decode("utf-8", "replace"))) or None
-    error = document.get("error") if isinstance(document, dict) else None
-    if isinstance(error, str) and answer.status < 500 and answer.status != 429:
+    error = _error_in(document, oauth.answer.get("error", "error"))
+    if error and answer.status < 500 and answer.status != 429:
         if error in revoked:
             raise GrantRevoked(plain(error))
         if error in oauth.client_errors:
             raise ClientRefused(plain(error))
-    if error or not 200 <= answer.status < 300 or not isinstance(document, dict):
-        said = plain(error) if isinstance(error, str) else "no token"
-        reason = f"the token endpoint answered {answer.status}: {said}"
+    failed = error or (isinstance(document, dict) and document.get("error"))
+    if failed or not 200 <= answer.status < 300 or not isinstance(document, dict):
+        reason = f"the token endpoint answered {answer.status}: {plain(error) if error else 'no token'}"
         raise ProviderUnavailable(reason, answer.retry_after(), is_down=answer.status >= 500)
     return document
+
+
+def _error_in(document: Any, path: str) -> str:
+    """The provider's error code as a text (Meta's are numbers); empty where there is none."""
+    error = look_up(document, path)
+    return str(error) if isinstance(error, str | int) and error and not isinstance(error, bool) else ""
 
 
 def plain(error: str) -> str:
@@ -83,24 +90,65 @@ def plain(error: str) -> str:
     return "".join(sign for sign in error[:SHOWN] if sign.isalnum() or sign in "_-. ")
 
 
-def grant_in(oauth: OAuth, document: dict[str, Any]) -> Grant:
-    """The grant in a token answer (RFC 6749 section 5.1). Raises ProviderUnavailable where there is none."""
-    access_token = look_up(document, oauth.answer.get("access_token", "access_token"))
+def grant_in(oauth: OAuth, document: dict[str, Any], paths: Paths | None = None) -> Grant:
+    """The grant in a token answer (RFC 6749 section 5.1), by the file's paths or by `paths`.
+
+    Raises ProviderUnavailable where there is none.
+    """
+    at = oauth.answer if paths is None else paths
+    access_token = look_up(document, at.get("access_token", "access_token"))
     if not isinstance(access_token, str) or not access_token:
         raise ProviderUnavailable("the token endpoint answered no access token")
-    refresh_token = look_up(document, oauth.answer.get("refresh_token", "refresh_token"))
-    scope = look_up(document, oauth.answer.get("scope", "scope"))
-    kept = {name: look_up(document, path) for name, path in oauth.keep.items()}
-    lifetime = look_up(document, oauth.answer.get("expires_in", "expires_in"))
-    ends_in = look_up(document, oauth.answer.get("refresh_expires_in", "refresh_token_expires_in"))
+    refresh_token = look_up(document, at.get("refresh_token", "refresh_token"))
+    scopes = _scopes(look_up(document, at.get("scope", "scope")))
+    second, seconds_scopes = _second_in(oauth, document)
+    ends_in = look_up(document, at.get("refresh_expires_in", "refresh_token_expires_in"))
     return Grant(
         access_token=access_token,
         refresh_token=refresh_token if isinstance(refresh_token, str) else "",
-        expires_at=_moment(lifetime, otherwise=oauth.lifetime),
-        scopes=_scopes(scope),
-        extra={name: str(value) for name, value in kept.items() if value not in (None, "")},
-        ends_at=_moment(ends_in),
+        expires_at=moments.after(look_up(document, at.get("expires_in", "expires_in")))
+        or moments.at(look_up(document, at.get("expires_at", "")))
+        or moments.after(oauth.lifetime),
+        scopes=None if scopes is None else [*scopes, *seconds_scopes],
+        extra={**kept_in(document, oauth.keep), **second},
+        ends_at=moments.after(ends_in) or moments.at(look_up(document, at.get("refresh_expires_at", ""))),
     )
+
+
+def _second_in(oauth: OAuth, document: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The second token as ``extra`` has it, and its scopes with their prefix; nothing where none came."""
+    rule = oauth.second
+    token = look_up(document, rule.access_token) if rule else None
+    if rule is None or not isinstance(token, str) or not token:
+        return {}, []
+    ends = moments.after(look_up(document, rule.expires_in)) if rule.expires_in else None
+    held = {rule.name: token, **({f"{rule.name}ExpiresAt": ends.isoformat()} if ends else {})}
+    return held, [rule.prefix + scope for scope in _scopes(look_up(document, rule.scope)) or []]
+
+
+def scopes_kept(oauth: OAuth | None, known: list[str], kept: Mapping[str, str], grant: Grant) -> list[str]:
+    """The scopes after `grant` came to what was `kept`: those of a second token stay with it, if no other came."""
+    if grant.scopes is None:
+        return known
+    rule = oauth.second if oauth else None
+    if rule is None or rule.name not in kept or rule.name in grant.extra:
+        return grant.scopes
+    return list(dict.fromkeys([*grant.scopes, *(scope for scope in known if scope.startswith(rule.prefix))]))
+
+
+def lasting(oauth: OAuth | None, extra: Mapping[str, str]) -> dict[str, str]:
+    """`extra` without a second token that is over."""
+    rule = oauth.second if oauth else None
+    ends = extra.get(f"{rule.name}ExpiresAt") if rule else None
+    if rule is None or not ends or dt.datetime.fromisoformat(ends) > timezone.now():
+        return dict(extra)
+    return {name: value for name, value in extra.items() if name not in (rule.name, f"{rule.name}ExpiresAt")}
+
+
+def kept_in(document: Any, paths: Mapping[str, str]) -> dict[str, str]:
+    """The values at `paths` of a JSON document by their names, as texts; what is not there is left out."""
+    found = {name: look_up(document, path) for name, path in paths.items()}
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
 
 
 def _scopes(scope: Any) -> list[str] | None:
@@ -108,15 +156,3 @@ def _scopes(scope: Any) -> list[str] | None:
     if isinstance(scope, list):
         return [str(one) for one in scope]
     return scope.replace(",", " ").split() if isinstance(scope, str) else None
-
-
-def _moment(seconds: Any, *, otherwise: int | None = None) -> dt.datetime | None:
-    """In so many seconds, or in `otherwise` where the answer holds no number to believe; None: not known."""
-    try:
-        lifetime = 0.0 if isinstance(seconds, bool) else float(seconds or 0)
-    except (TypeError, ValueError, OverflowError):
-        lifetime = 0.0
-    # No comparison with "NaN", which JSON parsers take for a number, holds.
-    if not 0 < lifetime <= LONGEST:
-        lifetime = float(otherwise or 0)
-    return timezone.now() + dt.timedelta(seconds=lifetime) if lifetime else None

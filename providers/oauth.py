@@ -6,51 +6,38 @@ It sees specifications and texts, never a row; what it raises says whom to ask: 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from authlib.common.urls import add_params_to_uri, url_encode
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from django.conf import settings
 
-from providers import http
+from providers import http, token_request
+from providers.accounts import Account as Account
+from providers.accounts import identity as identity
 from providers.call import basic
 from providers.grants import ClientRefused as ClientRefused
 from providers.grants import Grant as Grant
 from providers.grants import GrantRevoked as GrantRevoked
 from providers.grants import grant_in, token_document
 from providers.grants import plain as plain
-from providers.http import Answer, ProviderUnavailable
-from providers.parts import OAuth, Request
+from providers.http import ProviderUnavailable
+from providers.oauth_parts import OAuth
 from providers.spec import ProviderSpec
 from providers.template import fill
+from providers.token_request import FORM, form, renamed
+from providers.token_request import Client as Client
 from providers.verify import without_secrets
 
-FORM = "application/x-www-form-urlencoded"
 EXCHANGE_TIMEOUT = 20.0
 # Giving up too early loses a grant whose provider rotates, so this is long; callers wait for a third of it.
 REFRESH_TIMEOUT = 30.0
 REVOKE_TIMEOUT = 10.0
 CODE_REFUSED = ("invalid_grant", "bad_verification_code", "invalid_code", "code_already_used")
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Client:
-    """An OAuth client at one provider: the operator's, or one that a user pasted."""
-
-    id: str
-    secret: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """Whose grant it is: the provider's stable id and a label for people, both empty where it does not tell."""
-
-    id: str = ""
-    label: str = ""
 
 
 def redirect_uri(code: str) -> str:
@@ -72,18 +59,28 @@ def authorize_url(
     params = dict(oauth.authorize_params)
     if oauth.pkce != "unsupported":
         params |= {"code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256"}
-    if scopes:
-        params[oauth.scope_param] = oauth.scope_separator.join(scopes)
+    params |= _scope_params(oauth, scopes)
     params |= {"redirect_uri": redirect_uri(spec.code), "state": state}
     url = fill(oauth.authorize_url, spec.values(dict(inputs)), url=True)
     if oauth.param_names:
-        renamed = _renamed(oauth, {"response_type": "code", "client_id": client.id, **params})
-        return str(add_params_to_uri(url, list(renamed.items())))
+        sent = renamed(oauth, {"response_type": "code", "client_id": client.id, **params})
+        return str(add_params_to_uri(url, list(sent.items())))
     return str(prepare_grant_uri(url, client.id, "code", **params))
 
 
+def _scope_params(oauth: OAuth, scopes: list[str]) -> dict[str, str]:
+    """The scopes by the parameters that ask for them: those of a second token have one of their own."""
+    rule = oauth.second
+    seconds = [scope for scope in scopes if rule and scope.startswith(rule.prefix)]
+    firsts = [scope for scope in scopes if scope not in seconds]
+    params = {oauth.scope_param: oauth.scope_separator.join(firsts)} if firsts else {}
+    if rule and seconds:
+        params[rule.scope_param] = oauth.scope_separator.join(scope.removeprefix(rule.prefix) for scope in seconds)
+    return params
+
+
 def exchange(spec: ProviderSpec, client: Client, *, code: str, verifier: str, inputs: Mapping[str, str]) -> Grant:
-    """Trade the authorization code for tokens (RFC 6749 section 4.1.3).
+    """Trade the authorization code for tokens (RFC 6749 section 4.1.3), and those for longer ones where there are.
 
     Raises GrantRevoked (the code is refused), ClientRefused, ProviderUnavailable.
     """
@@ -93,8 +90,26 @@ def exchange(spec: ProviderSpec, client: Client, *, code: str, verifier: str, in
     if oauth.pkce != "unsupported":
         params["code_verifier"] = verifier
     url = fill(oauth.token_url, known, url=True)
-    answer = _post(oauth, client, url, "authorization_code", params, EXCHANGE_TIMEOUT)
-    return grant_in(oauth, token_document(oauth, answer, CODE_REFUSED))
+    answer = token_request.ask(oauth, client, url, "authorization_code", params, EXCHANGE_TIMEOUT)
+    grant = grant_in(oauth, token_document(oauth, answer, CODE_REFUSED))
+    return _lengthened(oauth, client, grant, known) if oauth.exchange else grant
+
+
+def _lengthened(oauth: OAuth, client: Client, short: Grant, known: dict[str, str]) -> Grant:
+    """The grant that the exchange gives for a short one; what it does not say again stays."""
+    rule = oauth.exchange
+    assert rule is not None  # noqa: S101
+    values = token_request.secrets_for(client, known, access_token=short.access_token)
+    url = fill(rule.url, known, url=True)
+    answer = token_request.ask_plainly(oauth, rule.method, url, _filled(rule.params, values), EXCHANGE_TIMEOUT)
+    long = grant_in(oauth, token_document(oauth, answer, oauth.revoked_errors), rule.answer)
+    return replace(
+        long,
+        refresh_token=long.refresh_token or short.refresh_token,
+        scopes=short.scopes if long.scopes is None else long.scopes,
+        extra={**short.extra, **long.extra},
+        ends_at=long.ends_at or short.ends_at,
+    )
 
 
 def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: Mapping[str, str]) -> Grant:
@@ -103,11 +118,24 @@ def refresh(spec: ProviderSpec, client: Client, *, refresh_token: str, inputs: M
     Raises GrantRevoked only when the provider says so about this refresh token; else ClientRefused or
     ProviderUnavailable.
     """
-    oauth = _of(spec)
-    params = {"refresh_token": refresh_token, **oauth.refresh_params}
-    url = fill(oauth.refresh_url or oauth.token_url, spec.values(dict(inputs)), url=True)
-    answer = _post(oauth, client, url, "refresh_token", params, REFRESH_TIMEOUT)
+    oauth, known = _of(spec), spec.values(dict(inputs))
+    params = {"refresh_token": refresh_token, **_filled(oauth.refresh_params, known)}
+    url, method = fill(oauth.refresh_url or oauth.token_url, known, url=True), oauth.refresh_method
+    answer = token_request.ask(oauth, client, url, "refresh_token", params, REFRESH_TIMEOUT, method=method)
     return grant_in(oauth, token_document(oauth, answer, oauth.revoked_errors))
+
+
+def refresh_by_access_token(
+    spec: ProviderSpec, client: Client, *, access_token: str, inputs: Mapping[str, str]
+) -> Grant:
+    """Trade an access token that lives for the next one, where there is no refresh token. Raises as `refresh` does."""
+    oauth, known = _of(spec), spec.values(dict(inputs))
+    values = token_request.secrets_for(client, known, access_token=access_token)
+    method, url = oauth.refresh_method or oauth.token_method, fill(oauth.refresh_url, known, url=True)
+    answer = token_request.ask_plainly(oauth, method, url, _filled(oauth.refresh_params, values), REFRESH_TIMEOUT)
+    document = token_document(oauth, answer, oauth.revoked_errors)
+    paths = oauth.exchange.answer if oauth.exchange else None
+    return replace(grant_in(oauth, document, paths), refresh_token="", ends_at=None)
 
 
 def client_grant(
@@ -121,11 +149,9 @@ def client_grant(
     oauth, given = _of(spec), {**inputs, **fields}
     client, known = _own_client(spec, given), spec.token_values(given)
     params = {oauth.scope_param: oauth.scope_separator.join(scopes), **_filled(oauth.token_params, known)}
-    # Zoom calls its grant "account_credentials".
-    grant_type = params.pop("grant_type", oauth.grant)
     url = fill(oauth.token_url, known, url=True)
     try:
-        answer = _post(oauth, client, url, grant_type, params, REFRESH_TIMEOUT)
+        answer = token_request.ask(oauth, client, url, oauth.grant, params, REFRESH_TIMEOUT)
         document = token_document(oauth, answer, (*oauth.revoked_errors, *oauth.client_errors))
         grant = grant_in(oauth, document)
     except UnicodeError:
@@ -146,14 +172,26 @@ def client_grant(
 def renew(spec: ProviderSpec, client: Client, held: Mapping[str, Any], inputs: Mapping[str, str]) -> Grant:
     """The next grant for what a connection has sealed, whichever grant the file names.
 
-    `held` has ``refresh_token``, or the ``fields`` and ``scopes`` of a client that the user pasted; `client` is the
-    operator's. Raises GrantRevoked, ClientRefused, ProviderUnavailable.
+    `held` has ``refresh_token``, or ``access_token`` where that is traded, or the ``fields`` and ``scopes`` of a client
+    that the user pasted; `client` is the operator's. Raises GrantRevoked, ClientRefused, ProviderUnavailable.
     """
     if _of(spec).grant == "client_credentials":
         return client_grant(spec, fields=held.get("fields", {}), inputs=inputs, scopes=held.get("scopes", ()))
-    if not held.get("refresh_token"):
+    if not can_renew(spec, held):
         raise GrantRevoked("there is no refresh token")
-    return refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+    if _of(spec).refresh_with == "access_token":
+        grant = refresh_by_access_token(spec, client, access_token=held["access_token"], inputs=inputs)
+    else:
+        grant = refresh(spec, client, refresh_token=held["refresh_token"], inputs=inputs)
+    # The tokens must not be lost for a host name that is none; the one known before stays.
+    misfits = spec.misfits(grant.extra)
+    return replace(grant, extra={name: value for name, value in grant.extra.items() if name not in misfits})
+
+
+def can_renew(spec: ProviderSpec, held: Mapping[str, Any]) -> bool:
+    """Whether there is something in `held` that `renew` can ask with."""
+    by_token = spec.oauth is not None and spec.oauth.refresh_with == "access_token"
+    return bool(held.get("access_token" if by_token else "refresh_token")) or "fields" in held
 
 
 def _own_client(spec: ProviderSpec, given: Mapping[str, str]) -> Client:
@@ -180,11 +218,18 @@ def token_host(spec: ProviderSpec, inputs: Mapping[str, str]) -> str:
         return spec.code
 
 
+def each_token(spec: ProviderSpec, held: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What has to be revoked by itself: `held`, and a second token in it where revoking ends one alone."""
+    rule = _of(spec)
+    second = held.get("extra", {}).get(rule.second.name) if rule.second else None
+    return [held, {"access_token": second}] if second and rule.revoke.ends == "token" else [held]
+
+
 def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
     """Give the grant back (RFC 7009 unless the file says otherwise). True if the provider agreed.
 
-    `held` has ``access_token`` and ``refresh_token``, and ``fields`` where the client is the user's own. Raises
-    ProviderUnavailable.
+    `held` has ``access_token`` and ``refresh_token``, ``extra``, and ``fields`` where the client is the user's own.
+    Raises ProviderUnavailable.
     """
     oauth, fields = _of(spec), held.get("fields", {})
     rule = oauth.revoke
@@ -198,12 +243,12 @@ def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], input
         held.get("refresh_token") or held.get("access_token", ""),
     )
     ours = {"token": token, "accessToken": access_token, "clientId": client.id}
-    known = spec.values({**inputs, **fields, **ours})
+    known = spec.values({**inputs, **held.get("extra", {}), **fields, **ours})
     headers, body = {"Accept": "application/json"}, ""
     params = _filled(rule.params, known)
     url = fill(oauth.revoke_url, known, url=True)
     if rule.body == "form":
-        headers["Content-Type"], body = FORM, _form(params)
+        headers["Content-Type"], body = FORM, form(params)
     elif rule.body == "json":
         headers["Content-Type"], body = "application/json", json.dumps(params)
     if rule.client_auth == "bearer":
@@ -220,38 +265,6 @@ def revoke(spec: ProviderSpec, client: Client, *, held: Mapping[str, Any], input
     return 200 <= answer.status < 300 and not refused
 
 
-def identity(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> Account:
-    """Whose grant it is, by the provider's identity call; an empty Account where it has none.
-
-    Raises ProviderUnavailable when the call does not succeed: a connection without its owner's id would defeat the
-    check that renewing does not swap accounts.
-    """
-    asked = _of(spec).identity
-    if asked is None:
-        return Account()
-    values = spec.values({**inputs, **grant.extra, "accessToken": grant.access_token})
-    try:
-        answer = _ask(asked, values, f"Bearer {grant.access_token}")
-    except UnicodeError:
-        raise ProviderUnavailable("the values given make no usable address") from None
-    document = answer.json()
-    if not asked.is_met_by(answer.status, document):
-        raise ProviderUnavailable(f"{spec.name} did not say whose account it is (status {answer.status})")
-    account_id, label = asked.account(document)
-    if asked.id and not account_id:
-        raise ProviderUnavailable(f"{spec.name} did not say whose account it is (no id in its answer)")
-    return Account(id=account_id[:255], label=label[:255])
-
-
-def _ask(asked: Request, values: dict[str, str], authorization: str) -> Answer:
-    headers = {"Accept": "application/json", "Authorization": authorization}
-    headers |= {name: fill(template, values) for name, template in asked.headers.items()}
-    body = None
-    if asked.json_body is not None:
-        headers["Content-Type"], body = "application/json", json.dumps(asked.json_body).encode()
-    return http.request(asked.method, fill(asked.url, values, url=True), headers=headers, data=body)
-
-
 def _of(spec: ProviderSpec) -> OAuth:
     if spec.oauth is None:
         raise TypeError(f"{spec.code} is not connected by OAuth")
@@ -260,23 +273,3 @@ def _of(spec: ProviderSpec) -> OAuth:
 
 def _filled(templates: Mapping[str, str], known: dict[str, str]) -> dict[str, str]:
     return {name: fill(template, known) for name, template in templates.items()}
-
-
-def _renamed(oauth: OAuth, params: Mapping[str, str]) -> dict[str, str]:
-    return {oauth.param_names.get(name, name): value for name, value in params.items()}
-
-
-def _form(params: Mapping[str, str]) -> str:
-    return str(url_encode(list(params.items())))
-
-
-def _post(oauth: OAuth, client: Client, url: str, grant_type: str, params: dict[str, str], timeout: float) -> Answer:
-    """The token request: parameters by the specification's names, the client authenticated as it says."""
-    headers = {"Accept": "application/json", "Content-Type": FORM, **oauth.token_headers}
-    body = prepare_token_request(grant_type, redirect_uri=params.pop("redirect_uri", None), **params)
-    url, headers, body = ClientAuth(client.id, client.secret, oauth.client_auth).prepare("POST", url, headers, body)
-    if oauth.param_names or oauth.body == "json":
-        renamed = _renamed(oauth, dict(parse_qsl(body, keep_blank_values=True)))
-        body = json.dumps(renamed) if oauth.body == "json" else _form(renamed)
-        headers["Content-Type"] = "application/json" if oauth.body == "json" else FORM
-    return http.request("POST", url, headers=headers, data=body.encode(), timeout=timeout)

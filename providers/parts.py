@@ -1,4 +1,4 @@
-"""The tables of a provider file: credential fields, the OAuth endpoints, the verifying call, the services."""
+"""The tables of a provider file: credential fields, the verifying call, the services. OAuth: `oauth_parts`."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -8,12 +8,12 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     JsonValue,
     StringConstraints,
     model_validator,
 )
 
+from providers.hosts import HOST
 from providers.template import look_up, look_up_text, matches, placeholders
 
 Auth = Literal["oauth2", "api_key", "basic", "mtproto"]
@@ -68,10 +68,12 @@ class Input(Part):
     help: str = ""
     help_url: Url = ""
     example: str = ""
-    pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9.-]*"
-    """The whole value must match, or the form refuses it: an input becomes part of a host name."""
+    pattern: Pattern = HOST
+    """The whole value must match, or the form refuses it: an input becomes part of an address."""
     choices: tuple[str, ...] = ()
     default: str = ""
+    self_hosted: bool = False
+    """It may name a whole host, for software that people run themselves. Akhrot asks whatever is typed there."""
 
 
 class CredentialField(Part):
@@ -89,6 +91,8 @@ class CredentialField(Part):
     """Where to make the key."""
     choices: tuple[str, ...] = ()
     default: str = ""
+    self_hosted: bool = False
+    """As with an input."""
 
 
 class Map(Part):
@@ -173,75 +177,6 @@ class Verify(Request):
         return fits and matches(document, self.restricted_expect)
 
 
-class Revoke(Part):
-    """How a grant is given back where the provider does not follow RFC 7009 to the letter."""
-
-    method: Literal["POST", "DELETE"] = "POST"
-    body: Literal["form", "json", "none"] = "form"
-    params: dict[str, Template] = {"token": "{token}"}
-    """Templates over ``{token}`` (the refresh token if there is one), ``{accessToken}``, ``{clientId}``."""
-    client_auth: Literal["client_secret_basic", "client_secret_post", "none", "bearer"] | None = None
-    """None: as at the token endpoint. ``bearer``: the token itself signs the call."""
-    ends: Literal["token", "grant"] = "grant"
-    """Whether revoking ends this token alone or everything the user granted to this client."""
-
-
-class OAuth(Part):
-    """The authorization code grant of one provider (RFC 6749 section 4.1), or its client credentials grant (4.4)."""
-
-    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
-    """``client_credentials``: the user pastes an OAuth client of his own, and there is nobody to send anywhere."""
-    client: tuple[Template, Template] | None = None
-    """Id and secret of that client, as templates over the fields."""
-    authorize_url: Url = ""
-    """Needed for ``authorization_code`` alone."""
-    token_url: Url
-    refresh_url: Url = ""
-    """The token endpoint for refreshing, where it is another one."""
-    revoke_url: Url = ""
-    revoke: Revoke = Revoke()
-    identity: Request | None = None
-    """The call which tells whose grant it is. Without one, renewing a connection always asks the user."""
-    issuer: str = ""
-    iss_required: bool = False
-    """The server's metadata promises ``iss`` in the authorization response (RFC 9207 section 3)."""
-    registration_url: Url = ""
-    """Where the operator registers the OAuth client."""
-    scopes: tuple[str, ...] = ()
-    """Asked for always, whatever the services."""
-    scope_separator: str = " "
-    scope_param: str = "scope"
-    pkce: Literal["required", "supported", "unsupported"] = "supported"
-    client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_post"
-    body: Literal["form", "json"] = "form"
-    token_headers: dict[str, str] = {}
-    authorize_params: dict[str, str] = {}
-    token_params: dict[str, Template] = {}
-    """Beside the grant's own; with ``client_credentials`` a ``grant_type`` among them is sent instead."""
-    refresh_params: dict[str, str] = {}
-    param_names: dict[str, str] = {}
-    """Renamed parameters: ``client_id = "client_key"`` (TikTok)."""
-    answer: dict[Literal["access_token", "refresh_token", "expires_in", "refresh_expires_in", "scope"], str] = {}
-    """Paths in the token answer, where they differ from RFC 6749 section 5.1. It has no name for the seconds until the
-    refresh token ends; ``refresh_token_expires_in`` is what most providers call them."""
-    keep: dict[str, str] = {}
-    """What else of the token answer an agent needs: name in ``extra`` to path in the answer."""
-    callback_keep: dict[str, str] = {}
-    """The same from the parameters of the callback (QuickBooks' ``realmId``)."""
-    lifetime: int | None = Field(default=None, gt=0)
-    """Seconds an access token lives when the answer does not say. None: until the provider refuses it."""
-    refresh_lifetime: int | None = Field(default=None, gt=0)
-    """Seconds after which an unused refresh token lapses."""
-    margin: int | None = Field(default=None, ge=0)
-    """Seconds before its end at which a token is refreshed; else the smaller of 5 minutes and a tenth."""
-    rotates: bool | None = None
-    """Whether each refresh ends the refresh token used. For people; the answer's own token always wins."""
-    revoked_errors: tuple[str, ...] = ("invalid_grant",)
-    """Errors of the token endpoint that mean: the user must consent again (RFC 6749 section 5.2)."""
-    client_errors: tuple[str, ...] = ("invalid_client", "unauthorized_client")
-    """Errors of the token endpoint that mean: the operator's OAuth client is refused, whoever the user is."""
-
-
 class Example(Part):
     """One call worth knowing, relative to the service's base URL. ``CALL`` is a library's, not HTTP."""
 
@@ -264,7 +199,7 @@ class Service(Part):
     """Granted alone, any one of these makes the service ready as well (a wider or read-only scope)."""
     default: bool = True
     """Asked for when a session names neither services nor scopes."""
-    headers: dict[str, str] = {}
+    headers: dict[str, Template] = {}
     examples: tuple[Example, ...] = ()
 
     def missing_scopes(self, granted: set[str]) -> list[str]:

@@ -6,11 +6,14 @@ Unknown keys are errors: a typing error in an operator's file must not be a sile
 """
 
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import PrivateAttr, model_validator
 
-from providers import coherence
+from providers import coherence, hosts
+from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
     Code,
@@ -18,13 +21,14 @@ from providers.parts import (
     Input,
     Map,
     Name,
-    OAuth,
     Part,
     Send,
     Service,
+    Template,
     Url,
     Verify,
 )
+from providers.places import templates
 from providers.ways import Way, WayName, faults_of_ways, other_way, top_way
 
 WAY_NAMES = {"oauth2": "Sign in", "api_key": "API key", "basic": "API key", "mtproto": "Session"}
@@ -60,8 +64,8 @@ class ProviderSpec(Part):
     access_token: str = ""
     """The field answered as ``accessToken``; else the last secret one."""
     send: Send = Send()
-    headers: dict[str, str] = {}
-    """Sent on every call beside the credential (``anthropic-version``)."""
+    headers: dict[str, Template] = {}
+    """Sent on every call beside the credential (``anthropic-version``, Xero's tenant)."""
     verify: Verify | None = None
     services: tuple[Service, ...] = ()
     notes: tuple[str, ...] = ()
@@ -118,6 +122,25 @@ class ProviderSpec(Part):
     def asked(self) -> tuple[CredentialField | Input, ...]:
         """Every value a person is asked for: the fields of a credential and the inputs before a redirect."""
         return (*self.fields, *self.inputs)
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """The names of what answers and the callback leave with a connection."""
+        if self.oauth is None:
+            return frozenset()
+        after = self.oauth.after.keep if self.oauth.after else ()
+        second = (self.oauth.second.name,) if self.oauth.second else ()
+        return frozenset((*self.oauth.keep, *self.oauth.callback_keep, *after, *second))
+
+    @cached_property
+    def in_hosts(self) -> dict[str, set[hosts.Use]]:
+        """The names that stand in the host of an address, with what each decides there."""
+        found: dict[str, set[hosts.Use]] = {}
+        for where, template in templates(self):
+            if where.endswith("url"):
+                for name, use in hosts.uses(template):
+                    found.setdefault(name, set()).add(use)
+        return found
 
     @property
     def searched(self) -> str:
@@ -193,4 +216,14 @@ class ProviderSpec(Part):
                 found[one.name] = f"{one.label} must be one of {', '.join(one.choices)}"
             elif isinstance(one, Input) and not re.fullmatch(one.pattern, value):
                 found[one.name] = f"{one.label} does not look right"
-        return found
+        labels, misfits = {one.name: one.label for one in self.asked}, self.misfits(known)
+        return {**{name: f"{labels[name]} must be {said}" for name, said in misfits.items() if name in labels}, **found}
+
+    def misfits(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Those of `given` that must not become part of an address, with what they should be.
+
+        What a map makes of a value is the value's own fault.
+        """
+        known = self.token_values(dict(given))
+        wrong = {name: hosts.SAID[use] for name, use in hosts.misfits(known, self.in_hosts).items()}
+        return {self.maps[name].source if name in self.maps else name: said for name, said in wrong.items()}

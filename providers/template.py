@@ -2,11 +2,13 @@
 
 import re
 import string
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 
-def placeholders(template: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def placeholders(template: str) -> frozenset[str]:
     """The names in ``{braces}`` of a template, for instance ``{"accountSid"}``.
 
     Raises ValueError for anything but plain names: a format such as ``{a:>999999999}`` is not ours to obey.
@@ -18,7 +20,7 @@ def placeholders(template: str) -> set[str]:
         if not name.isidentifier() or layout or conversion:
             raise ValueError(f"braces may only hold a name, not {name!r} or a format")
         names.add(name)
-    return names
+    return frozenset(names)
 
 
 def fill(template: str, values: dict[str, str], *, url: bool = False) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
     Code,
@@ -10,10 +11,10 @@ from providers.parts import (
     Input,
     Map,
     Name,
-    OAuth,
     Part,
     Send,
     Service,
+    Template,
     Url,
     Verify,
 )
@@ -50,7 +51,7 @@ class Way(WayName):
     maps: dict[Name, Map] = {}
     access_token: str = ""
     send: Send = Send()
-    headers: dict[str, str] = {}
+    headers: dict[str, Template] = {}
     verify: Verify | None = None
     notes: tuple[str, ...] = ()
 

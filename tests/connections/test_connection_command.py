@@ -136,8 +136,8 @@ def test_what_a_provider_asks_before_the_redirect_is_asked_here_too(
         "auth": "oauth2",
         "inputs": [{"name": "shop", "label": "Shop name", "pattern": "[a-z]+"}],
         "oauth": {
-            "authorize_url": "https://{shop}.example/auth",
-            "token_url": "https://{shop}.example/token",
+            "authorize_url": "https://{shop}.shops.example/auth",
+            "token_url": "https://{shop}.shops.example/token",
             "keep": {"instance": "instance_url"},
         },
     }
@@ -145,6 +145,10 @@ def test_what_a_provider_asks_before_the_redirect_is_asked_here_too(
     row = add("shop", {**GRANT, "shop": "nuts", "instance": "https://i.example"})
     assert row.inputs == {"shop": "nuts"}
     assert row.held()["extra"] == {"instance": "https://i.example"}
+    specification["base_url"] = "{instance}/v1"
+    Provider.objects.filter(code="shop").update(specification=specification)
+    with pytest.raises(CommandError, match="instance: is not an https address"):
+        add("shop", {**GRANT, "shop": "nuts", "instance": "https://i.example/?evil"})
     with pytest.raises(CommandError, match="shop: Shop name is missing"):
         run("add", "--user", user.email, "--provider", "shop", "--fields-stdin", given=GRANT)
 

@@ -33,7 +33,7 @@ def spec(**more: Any) -> ProviderSpec:
 
 def shop() -> ProviderSpec:
     """An OAuth provider whose addresses need a shop."""
-    oauth = {"authorize_url": "https://{shop}.example/auth", "token_url": "https://{shop}.example/token"}
+    oauth = {"authorize_url": "https://{shop}.shops.example/auth", "token_url": "https://{shop}.shops.example/token"}
     inputs = [{"name": "shop", "label": "Shop", "pattern": "[a-z]+"}]
     return validate({"code": "shop", "name": "Shop", "auth": "oauth2", "oauth": oauth, "inputs": inputs}, source="test")
 

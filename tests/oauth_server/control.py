@@ -21,6 +21,9 @@ from oauthlib.common import generate_token
 
 Passed = TypeVar("Passed", HttpRequest, HttpResponse)
 ENDPOINTS = {"/o/token/": "token", "/o/revoke_token/": "revoke", "/me": "identity", "/o/authorize/": "authorize"}
+# The token endpoints of the dialects, and the names they have for a refresh.
+DIALECTS = ("/dialects/", "/long/")
+REFRESHES = ("refresh_token", "get_refresh", "x_refresh_token")
 NAMES = ("token", "refresh", "refresh_ok", "refresh_refused", "authorize", "revoke", "identity")
 BREAKABLE = ("token", "revoke", "identity")
 KINDS = ("status", "hang", "garbage", "close", "invalid_grant", "invalid_client", "slow")
@@ -43,10 +46,11 @@ class Faults:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        endpoint = ENDPOINTS.get(request.path_info)
+        endpoint = _endpoint(request)
         if endpoint is None:
             return self.get_response(request)
-        refreshes = endpoint == "token" and request.POST.get("grant_type") == "refresh_token"
+        grant_type = request.POST.get("grant_type") or request.GET.get("grant_type")
+        refreshes = endpoint == "token" and grant_type in REFRESHES
         fault = _enter(endpoint, refreshes)
         try:
             return self.answer(request, fault, refreshes)
@@ -66,14 +70,19 @@ class Faults:
 
     def real(self, request: HttpRequest, refreshes: bool) -> HttpResponse:
         """What the server does by itself; only this counts as a refresh given or refused."""
-        if ENDPOINTS[request.path_info] != "token":
+        if _endpoint(request) != "token":
             return self.get_response(request)
         with _issuing:
             response = self.get_response(request)
         if refreshes:
             with _lock:
-                _counts["refresh_ok" if response.status_code == 200 else "refresh_refused"] += 1
+                given = response.status_code == 200 and b'"error"' not in response.content
+                _counts["refresh_ok" if given else "refresh_refused"] += 1
         return response
+
+
+def _endpoint(request: HttpRequest) -> str | None:
+    return "token" if request.path_info.startswith(DIALECTS) else ENDPOINTS.get(request.path_info)
 
 
 def _enter(endpoint: str, refreshes: bool) -> dict[str, Any] | None:

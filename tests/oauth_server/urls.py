@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, RevokeTokenView, TokenView, UserInfoView
 
-from tests.oauth_server import control, views
+from tests.oauth_server import control, dialects, views
 
 # The toolkit finds its own addresses under this name, and takes the issuer from where discovery stands.
 oauth = [
@@ -22,6 +22,10 @@ urlpatterns = [
     path(".well-known/oauth-authorization-server", views.metadata),
     path("me", views.me),
     path("api/files", views.files),
+    path("dialects/<str:dialect>/token", dialects.token),
+    path("long/<str:step>", dialects.long_token),
+    path("sites", dialects.sites),
+    path("sites/<str:site>/files", dialects.site_files),
     path("_control/", control.counts),
     path("_control/reset", control.reset),
     path("_control/fault", control.fault),

@@ -34,6 +34,9 @@ class Consent(AuthorizationView):
 
     def redirect(self, redirect_to: str, application: Any) -> HttpResponse:
         """Every answer to the client passes here, also errors."""
+        from tests.oauth_server import dialects
+
+        dialects.note_consent(self.request, redirect_to)
         if SENDS_ISS:
             joint = "&" if "?" in redirect_to else "?"
             redirect_to += joint + urlencode({"iss": issuer(self.request)})
@@ -66,7 +69,8 @@ def metadata(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _token(request: HttpRequest) -> AccessToken | None:
+def token_of(request: HttpRequest) -> AccessToken | None:
+    """The living token that a request carries."""
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
@@ -82,7 +86,7 @@ def _refused(error: str, status: int) -> HttpResponse:
 @csrf_exempt
 def me(request: HttpRequest) -> HttpResponse:
     """Whose token it is."""
-    token = _token(request)
+    token = token_of(request)
     if token is None:
         return _refused("invalid_token", 401)
     return JsonResponse({"sub": str(token.user.pk), "email": token.user.email, "name": token.user.username})
@@ -91,7 +95,7 @@ def me(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def files(request: HttpRequest) -> HttpResponse:
     """An API that needs the scope files.read."""
-    token = _token(request)
+    token = token_of(request)
     if token is None:
         return _refused("invalid_token", 401)
     if "files.read" not in token.scope.split():

@@ -33,7 +33,7 @@ every_oauth_provider = pytest.mark.parametrize("spec", OAUTH, ids=name_of)
 def values_of(spec: ProviderSpec, **more: str) -> dict[str, str]:
     """One value for everything a template may ask."""
     given = {one.name: one.default or "abc" for one in spec.asked}
-    kept = dict.fromkeys(spec.oauth.keep if spec.oauth else {}, "kept")
+    kept = dict.fromkeys(spec.kept_names, "kept")
     return spec.values({"accessToken": "tok", **given, **kept, **more})
 
 

@@ -14,7 +14,7 @@ from providers.call import prepare
 from providers.grants import Grant, grant_in
 from providers.http import ProviderUnavailable
 from providers.oauth import Client, ClientRefused, GrantRevoked
-from providers.parts import OAuth
+from providers.oauth_parts import OAuth
 from providers.spec import ProviderSpec
 from tests.provider_http import ProviderHttp
 from tests.providers.test_spec import DOCS, faults

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from providers.oauth_parts import After, Exchange, OAuth, Revoke, Second
 from providers.parts import (
     CredentialField,
     Example,
     Input,
     Map,
-    OAuth,
     Part,
-    Revoke,
     Send,
     Service,
     Verify,
@@ -232,7 +231,8 @@ def test_the_documentation_shows_both_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [ProviderSpec, CredentialField, Input, Map, Send, Verify, OAuth, Revoke, Service, Example]
+    "table",
+    [ProviderSpec, CredentialField, Input, Map, Send, Verify, OAuth, After, Exchange, Second, Revoke, Service, Example],
 )
 def test_the_documentation_names_every_key(table: type[Part]) -> None:
     written = DOCS.read_text()

@@ -133,7 +133,9 @@ def test_a_value_that_no_header_can_carry_is_refused_without_asking(provider_htt
 
 @pytest.mark.parametrize("site", ["https://a:b:c", "https://", "https://a..example", "nonsense", "http://a.example"])
 def test_values_that_make_no_usable_address_never_crash(settings: Settings, site: str) -> None:
-    text = '[[fields]]\nname = "site"\nlabel = "Site"\nsecret = false\n[verify]\nurl = "{site}/me"\n'
+    text = (
+        '[[fields]]\nname = "site"\nlabel = "Site"\nsecret = false\nself_hosted = true\n[verify]\nurl = "{site}/me"\n'
+    )
     verdict = verify(registry.parse(KEY + text, source="x"), {"key": "k", "site": site})
     assert verdict.outcome in ("refused", "unreachable")
 
@@ -181,7 +183,7 @@ def test_a_reason_repeats_no_encoded_credential_either(provider_http: Any) -> No
 
 
 def test_a_connection_failure_does_not_name_a_secret_in_the_address() -> None:
-    spec = asked('[verify]\nurl = "https://{key}.invalid/me"\n')
+    spec = asked('[verify]\nurl = "https://{key}.providers.invalid/me"\n')
     verdict = verify(spec, {"key": "verysecretvalue"})
     assert verdict.outcome == "unreachable"
     assert "verysecret" not in verdict.reason

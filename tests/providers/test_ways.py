@@ -135,7 +135,7 @@ def test_a_way_inherits_the_address_the_headers_and_the_maps_unless_it_has_its_o
 
 def test_a_way_may_be_good_for_some_services_alone() -> None:
     two = SERVICE + '[[services]]\ncode = "t"\nname = "T"\nbase_url = "{site}"\n'
-    site = '[[ways.fields]]\nname = "site"\nlabel = "Site"\nsecret = false\n'
+    site = '[[ways.fields]]\nname = "site"\nlabel = "Site"\nsecret = false\nself_hosted = true\n'
     file = spec('way = { services = ["s"] }\n' + KEY + two + WAY + 'services = ["t"]\n' + FIELD + site)
     assert [[one.code for one in way.services] for way in file.every_way().values()] == [["s"], ["t"]]
     assert prepare(file.by_way("w"), {"site": "https://t.example"}, service=file.service("t")).base_url

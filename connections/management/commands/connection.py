@@ -72,13 +72,15 @@ class Command(BaseCommand):
         """A grant that was made elsewhere, with the same OAuth client."""
         spec = provider.spec.by_way(way)
         assert spec.oauth is not None  # noqa: S101
-        kept, asked = {*spec.oauth.keep, *spec.oauth.callback_keep}, {one.name for one in spec.inputs}
+        kept, asked = spec.kept_names, {one.name for one in spec.inputs}
         refuse_unknown(given, {*GRANT_NAMES, *kept, *asked})
         scopes = scopes_of(given.pop("scopes", None))
         expires_at = moment_of(given.pop("expires_at", None))
         texts = texts_of(given)
         inputs = {name: value for name, value in texts.items() if name in asked}
         refuse_faults(spec, inputs)
+        extra = {name: value for name, value in texts.items() if name in kept}
+        refuse_misfits(spec, extra)
         if not provider.is_ready(spec):
             self.stderr.write(f"{provider.code} has no OAuth client: until it has, nothing can be refreshed")
         grant = Grant(
@@ -86,7 +88,7 @@ class Command(BaseCommand):
             refresh_token=texts.get("refresh_token", ""),
             expires_at=expires_at,
             scopes=scopes,
-            extra={name: value for name, value in texts.items() if name in kept},
+            extra=extra,
         )
         account = Account(id=texts.get("account_id", ""), label=label)
         grant = timed(grant, spec)
@@ -155,6 +157,16 @@ def refuse_faults(spec: ProviderSpec, values: dict[str, str]) -> None:
     faults = spec.faults(values)
     if faults:
         raise CommandError("; ".join(f"{name}: {fault}" for name, fault in faults.items()))
+
+
+def refuse_misfits(spec: ProviderSpec, kept: dict[str, str]) -> None:
+    """What came with a grant must be there where addresses are made of it, and fit into them."""
+    after = spec.oauth.after if spec.oauth else None
+    missing = [name for name in (after.keep if after and after.required else ()) if not kept.get(name)]
+    if missing:
+        raise CommandError("; ".join(f"{name}: is missing" for name in missing))
+    if wrong := spec.misfits(kept):
+        raise CommandError("; ".join(f"{name}: is not {said}" for name, said in wrong.items()))
 
 
 def texts_of(given: dict[str, Any]) -> dict[str, str]:
