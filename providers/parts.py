@@ -59,6 +59,24 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
 
+class Checked(Part):
+    """What a provider file was checked against, and when. A plain text is what it was checked against alone."""
+
+    level: Literal["", "provider", "agreed", "single"] = ""
+    """``provider``: its own pages; ``agreed``: at least two sources that agree; ``single``: one source."""
+    against: str = ""
+    on: Annotated[str, StringConstraints(pattern=r"^(20\d\d-\d\d(-\d\d)?)?$")] = ""
+    """A month or a day."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_text_says_against_what(cls, given: Any) -> Any:
+        return {"against": given} if isinstance(given, str) else given
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.against, self.on)))
+
+
 class Input(Part):
     """A value asked from the user before the redirect, which fills ``{name}`` in URLs (a shop, a tenant)."""
 
