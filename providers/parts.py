@@ -17,6 +17,7 @@ from pydantic import (
 from providers.template import look_up, look_up_text, matches, placeholders
 
 Auth = Literal["oauth2", "api_key", "basic", "mtproto"]
+SURE = {"": "", "provider": "its own pages", "agreed": "sources that agree", "single": "one source alone"}
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
@@ -74,7 +75,7 @@ class Checked(Part):
         return {"against": given} if isinstance(given, str) else given
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, (self.against, self.on)))
+        return ", ".join(filter(None, (self.against, self.on, SURE[self.level])))
 
 
 class Input(Part):

@@ -223,7 +223,7 @@ def test_a_wider_scope_alone_makes_a_service_ready() -> None:
 
 def test_what_a_file_was_checked_against_is_a_text_or_a_table() -> None:
     table = spec('checked = { level = "single", against = "its documentation", on = "2026-11-24" }\n' + KEY).checked
-    assert (table.level, str(table)) == ("single", "its documentation, 2026-11-24")
+    assert (table.level, str(table)) == ("single", "its documentation, 2026-11-24, one source alone")
     text = spec('checked = "its documentation, May 2026"\n' + KEY).checked
     assert (text.level, str(text)) == ("", "its documentation, May 2026")
     assert str(spec(KEY).checked) == ""
