@@ -30,7 +30,6 @@ SECOND_WAYS = {
     "jira": "atlassian",
     "klaviyo-key": "klaviyo",
     "linear-key": "linear",
-    "mongodb-atlas": "mongodb",
     "netlify-pat": "netlify",
     "notion-token": "notion",
     "sentry-token": "sentry",
