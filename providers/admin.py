@@ -190,7 +190,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Checked against")
     def checked(self, row: Provider) -> str:
         """Where the facts come from."""
-        return row.spec.checked
+        return str(row.spec.checked)
 
     @display(description="Specification")
     def file_removed(self, row: Provider) -> str:

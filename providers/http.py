@@ -263,7 +263,10 @@ def _send(
         return Answer(response.status_code, response.headers, bytes(body))
 
 
-_waiters = threading.BoundedSemaphore(settings.AKHROT_WEB_THREADS // 2)
+@cache
+def _waiters() -> threading.BoundedSemaphore:
+    """The places of the waiting room."""
+    return threading.BoundedSemaphore(settings.AKHROT_WEB_THREADS // 2)
 
 
 @contextmanager
@@ -273,10 +276,10 @@ def waiting_room() -> Iterator[None]:
     Raises NoRoom at once when there is none left. When to come again is spread out, so that a crowd does
     not return as one.
     """
-    if not _waiters.acquire(blocking=False):
+    if not _waiters().acquire(blocking=False):
         wait = random.uniform(*COME_AGAIN)  # noqa: S311
         raise NoRoom("too many calls are waiting on providers", retry_after=wait)
     try:
         yield
     finally:
-        _waiters.release()
+        _waiters().release()

@@ -33,7 +33,7 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
 
     def known(self) -> list["Provider"]:
         """The rows that have a specification, the most used first. Rows of files since removed are left out."""
-        return sorted((row for row in self.all() if row.is_known()), key=lambda row: (row.spec.rank, row.code))
+        return sorted((row for row in self.all() if row.is_known()), key=lambda row: (-row.spec.popularity, row.code))
 
     def offered(self) -> list["Provider"]:
         """The enabled ones of `known`."""

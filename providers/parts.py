@@ -17,6 +17,7 @@ from providers.hosts import HOST
 from providers.template import look_up, look_up_text, matches, placeholders
 
 Auth = Literal["oauth2", "api_key", "basic", "mtproto"]
+SURE = {"": "", "provider": "its own pages", "agreed": "sources that agree", "single": "one source alone"}
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
@@ -57,6 +58,24 @@ class Part(BaseModel):
     """What every table of a provider file has in common: frozen, and no unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+class Checked(Part):
+    """What a provider file was checked against, and when. A plain text is what it was checked against alone."""
+
+    level: Literal["", "provider", "agreed", "single"] = ""
+    """``provider``: its own pages; ``agreed``: at least two sources that agree; ``single``: one source."""
+    against: str = ""
+    on: Annotated[str, StringConstraints(pattern=r"^(20\d\d-\d\d(-\d\d)?)?$")] = ""
+    """A month or a day."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_text_says_against_what(cls, given: Any) -> Any:
+        return {"against": given} if isinstance(given, str) else given
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.against, self.on, SURE[self.level])))
 
 
 class Input(Part):

@@ -16,6 +16,7 @@ from providers import coherence, hosts
 from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
+    Checked,
     Code,
     CredentialField,
     Input,
@@ -52,11 +53,12 @@ class ProviderSpec(Part):
     docs_url: Url = ""
     uses: str = ""
     """A few words for the skill document: "Mail, files, calendars"."""
-    rank: int = 1000
-    """Place among the most used providers; lower comes first."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which people look for it."""
+    popularity: int = 0
+    """The more used, the higher; the highest comes first."""
     base_url: Url = ""
-    checked: str = ""
-    """What the file was checked against, and when."""
+    checked: Checked = Checked()
     oauth: OAuth | None = None
     inputs: tuple[Input, ...] = ()
     fields: tuple[CredentialField, ...] = ()
@@ -146,7 +148,7 @@ class ProviderSpec(Part):
     def searched(self) -> str:
         """The words by which people and agents find it, in lower case."""
         services = " ".join(f"{service.code} {service.name}" for service in self.services)
-        return f"{self.code} {self.name} {self.category} {self.uses} {services}".lower()
+        return f"{self.code} {self.name} {' '.join(self.aliases)} {self.category} {self.uses} {services}".lower()
 
     @property
     def kind(self) -> Literal["oauth2", "api_key", "mtproto"]:

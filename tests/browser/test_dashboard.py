@@ -138,11 +138,11 @@ def test_the_catalogue_is_searched_while_one_types(open_page: Open):
     page.goto("/app/providers/")
     page.get_by_label("Search providers").press_sequentially("payments")
     page.get_by_role("link", name="Twilio").wait_for(state="detached")
-    assert page.get_by_role("link", name="Stripe").is_visible()
+    assert page.get_by_role("link", name="Stripe Payments, billing").is_visible()
     assert page.url.endswith("?q=payments&category=")
     page.get_by_label("Search providers").fill("")
     page.get_by_text("Database", exact=True).first.click()
-    page.get_by_role("link", name="Stripe").wait_for(state="detached")
+    page.get_by_role("link", name="Stripe Payments, billing").wait_for(state="detached")
     assert page.get_by_role("link", name="MongoDB Database").is_visible()
 
 

@@ -272,11 +272,11 @@ def test_a_refused_fetch_stands_in_the_ledger_under_the_accounts_name(agent, con
 def full_house() -> Iterator[None]:
     """As many callers wait on providers as may."""
     places = []
-    while http._waiters.acquire(blocking=False):
+    while http._waiters().acquire(blocking=False):
         places.append(1)
     yield
     for _ in places:
-        http._waiters.release()
+        http._waiters().release()
 
 
 @pytest.mark.django_db(transaction=True)

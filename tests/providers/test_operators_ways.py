@@ -90,7 +90,10 @@ def test_the_admins_list_tells_who_waits_for_a_client(db: None, browser: Any, us
     notebook()
     listed = {state: str(browser.get(f"/admin/providers/provider/?client={state}").content) for state in LISTS}
     assert {state: "Notebook" in page for state, page in listed.items()} == {"ready": True, "missing": True}
-    assert {state: "Google" in page for state, page in listed.items()} == {"ready": False, "missing": True}
+    assert {state: "provider/google/change" in page for state, page in listed.items()} == {
+        "ready": False,
+        "missing": True,
+    }
     page = browser.get("/admin/providers/provider/notebook/change/").content.decode()
     assert "OAuth client id" in page
     assert "notebook.example" in page

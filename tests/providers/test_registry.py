@@ -94,7 +94,9 @@ def test_shuffled_pieces_of_files_never_crash(lines: list[str], other: dict[str,
 
 @given(
     st.dictionaries(
-        st.sampled_from(["code", "name", "auth", "fields", "send", "verify", "maps", "services", "oauth", "rank"]),
+        st.sampled_from(
+            ["code", "name", "auth", "fields", "send", "verify", "maps", "services", "oauth", "popularity", "checked"]
+        ),
         st.recursive(
             VALUES,
             lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),

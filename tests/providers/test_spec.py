@@ -7,6 +7,7 @@ import pytest
 
 from providers.oauth_parts import After, Exchange, OAuth, Revoke, Second
 from providers.parts import (
+    Checked,
     CredentialField,
     Example,
     Input,
@@ -18,6 +19,7 @@ from providers.parts import (
 )
 from providers.registry import BadProviderFile, parse, validate
 from providers.spec import ProviderSpec
+from providers.ways import Way, WayName
 
 # Operators' files use these names: both must be accepted exactly as they stand.
 SANDBOX = """
@@ -219,6 +221,24 @@ def test_a_wider_scope_alone_makes_a_service_ready() -> None:
     assert service.missing_scopes({"a", "b"}) == []
 
 
+def test_what_a_file_was_checked_against_is_a_text_or_a_table() -> None:
+    table = spec('checked = { level = "single", against = "its documentation", on = "2026-11-24" }\n' + KEY).checked
+    assert (table.level, str(table)) == ("single", "its documentation, 2026-11-24, one source alone")
+    text = spec('checked = "its documentation, May 2026"\n' + KEY).checked
+    assert (text.level, str(text)) == ("", "its documentation, May 2026")
+    assert str(spec(KEY).checked) == ""
+
+
+@pytest.mark.parametrize("wrong", ['level = "sure"', 'on = "last week"', 'by = "me"'])
+def test_what_it_was_checked_against_is_checked_itself(wrong: str) -> None:
+    with pytest.raises(BadProviderFile, match=r"checked\."):
+        spec(f"checked = {{ {wrong} }}\n" + KEY)
+
+
+def test_other_names_are_among_the_words_that_find_it() -> None:
+    assert "walnut cloud" in spec('aliases = ["Walnut Cloud"]\n' + KEY).searched
+
+
 def test_a_specification_does_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         spec(KEY).name = "Y"
@@ -232,7 +252,10 @@ def test_the_documentation_shows_both_examples() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [ProviderSpec, CredentialField, Input, Map, Send, Verify, OAuth, After, Exchange, Second, Revoke, Service, Example],
+    [
+        *(ProviderSpec, Checked, CredentialField, Input, Map, Send, Verify, OAuth, After, Exchange, Second),
+        *(Revoke, Service, Example, WayName, Way),
+    ],
 )
 def test_the_documentation_names_every_key(table: type[Part]) -> None:
     written = DOCS.read_text()

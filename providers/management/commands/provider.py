@@ -143,7 +143,7 @@ def _details(provider: Provider) -> dict[str, Any]:
         "uses": spec.uses,
         "documentation": spec.docs_url,
         "base URL": spec.base_url,
-        "checked": spec.checked,
+        "checked": str(spec.checked),
         "source": "the admin" if provider.specification else "a provider file",
     }
     if spec.ways:

@@ -1,0 +1,144 @@
+"""The shipped provider files for tests. ``python -m tests.catalogue`` writes the figures of docs/catalogue.md."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from providers import registry
+from providers.spec import ProviderSpec
+
+FILES = sorted(registry.SHIPPED.glob("*.toml"))
+SPECS = [registry.read(path) for path in FILES]
+BY_CODE = {spec.code: spec for spec in SPECS}
+# Each way to connect, as if it were a provider of its own.
+WAYS = [way for spec in SPECS for way in spec.every_way().values()]
+DOCUMENT = Path(__file__).parents[1] / "docs" / "catalogue.md"
+LOGOS = Path(__file__).parents[1] / "akhrot_site" / "static" / "logos"
+BEGIN, END = "<!-- figures: python -m tests.catalogue -->\n", "<!-- end of figures -->\n"
+# Another way to connect a provider that has a file of its own.
+SECOND_WAYS = {
+    "airtable-pat": "airtable",
+    "asana-pat": "asana",
+    "clickup-token": "clickup",
+    "digitalocean-pat": "digitalocean",
+    "discord-bot": "discord",
+    "figma-pat": "figma",
+    "gitlab-pat": "gitlab",
+    "heroku-key": "heroku",
+    "hubspot-token": "hubspot",
+    "huggingface-token": "huggingface",
+    "jira": "atlassian",
+    "klaviyo-key": "klaviyo",
+    "linear-key": "linear",
+    "netlify-pat": "netlify",
+    "notion-token": "notion",
+    "sentry-token": "sentry",
+    "stripe-connect": "stripe",
+    "todoist-token": "todoist",
+    "zendesk-token": "zendesk",
+}
+CATEGORIES = {
+    "ai": "AI",
+    "communication": "Communication",
+    "content": "Content: files, design, media, publishing",
+    "data": "Data: search, maps, analytics",
+    "database": "Databases",
+    "developer": "Development",
+    "finance": "Finance",
+    "health": "Health",
+    "hosting": "Hosting",
+    "operations": "Operations",
+    "payments": "Payments and shops",
+    "productivity": "Productivity",
+    "sales": "Sales, marketing, support",
+    "social": "Social media",
+}
+KINDS: dict[str, Callable[[ProviderSpec], bool]] = {
+    "OAuth": lambda spec: spec.kind == "oauth2" and not spec.is_pasted,
+    "OAuth with the user's own app": lambda spec: spec.kind == "oauth2" and spec.is_pasted,
+    "pasted key": lambda spec: spec.auth == "api_key",
+    "pasted user name and password": lambda spec: spec.auth == "basic",
+    "MTProto session": lambda spec: spec.kind == "mtproto",
+}
+COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
+    "files": lambda _: True,
+    "its own pages": lambda spec: spec.checked.level == "provider",
+    "sources that agree": lambda spec: spec.checked.level == "agreed",
+    "one source": lambda spec: spec.checked.level == "single",
+    "proven when pasted": lambda spec: bool(spec.is_pasted and (spec.verify or spec.oauth or spec.kind == "mtproto")),
+    "account told": lambda spec: bool(spec.oauth and spec.oauth.identity),
+    "revocable": lambda spec: bool(spec.oauth and spec.oauth.revoke_url),
+    "logo": lambda spec: (LOGOS / f"{spec.code}.svg").exists(),
+}
+
+
+def name_of(spec: ProviderSpec) -> str:
+    """A provider's code, and that of the way where it has several."""
+    return f"{spec.code}:{spec.way.code}" if spec.way.code else spec.code
+
+
+every_provider = pytest.mark.parametrize("spec", WAYS, ids=name_of)
+
+
+def values_of(spec: ProviderSpec, **more: str) -> dict[str, str]:
+    """One value for everything a template may ask."""
+    given = {one.name: one.default or (one.choices or ["abc-def"])[0] for one in spec.asked}
+    kept = dict.fromkeys(spec.kept_names, "kept")
+    # What stands at the beginning of an address is one itself: an instance's own, or one that came with the token.
+    templates = [spec.base_url, *(service.base_url for service in spec.services)]
+    whole = {found[1] for template in templates if (found := re.match(r"\{(\w+)\}", template))}
+    known = {**given, **kept}
+    known |= {name: "https://own.example" for name in whole if name in known and "://" not in known[name]}
+    return spec.values({"accessToken": "tok", **known, **more})
+
+
+def figures() -> str:
+    """The generated part of the document, without its two marks."""
+    services = [service for spec in SPECS for service in spec.services]
+    examples = sum(len(service.examples) for service in services)
+    head = (
+        f"{len(SPECS)} files, of which {len(SECOND_WAYS)} are another way to a provider that has one already; "
+        f"{len(services)} services with {examples} example calls."
+    )
+    return "\n".join([head, "", *_counts(), "", *_names(), ""])
+
+
+def _counts() -> Iterable[str]:
+    yield _line(["", *COLUMNS])
+    yield _line(["---", *["--:"] * len(COLUMNS)])
+    for kind, is_one in KINDS.items():
+        yield _counted(kind, [spec for spec in SPECS if is_one(spec)])
+    yield _counted("all", SPECS)
+
+
+def _names() -> Iterable[str]:
+    yield _line(["Category", "", "Providers (those checked against one source alone in italics)"])
+    yield _line(["---", "---", "---"])
+    by_name = sorted(SPECS, key=lambda spec: spec.name.lower())
+    for category, words in CATEGORIES.items():
+        names = [_named(spec) for spec in by_name if spec.category == category]
+        yield _line([f"`{category}`", words, ", ".join(names)])
+
+
+def _named(spec: ProviderSpec) -> str:
+    return f"*{spec.name}*" if spec.checked.level == "single" else spec.name
+
+
+def _counted(what: str, specs: list[ProviderSpec]) -> str:
+    return _line([what, *(str(sum(is_one(spec) for spec in specs)) for is_one in COLUMNS.values())])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def written(text: str, figures: str) -> str:
+    """`text` with `figures` between the two marks."""
+    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
+    return re.sub(pattern, lambda _: f"{BEGIN}\n{figures}\n{END}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), figures()), encoding="utf-8")

@@ -1,0 +1,38 @@
+"""What docs/catalogue.md says of the files is counted, and nobody has to remember to."""
+
+import re
+
+from tests import catalogue
+from tests.catalogue import SPECS
+
+WRITTEN = catalogue.DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_its_figures_are_those_of_the_files() -> None:
+    figures = catalogue.figures()
+    assert catalogue.written(WRITTEN, figures) == WRITTEN, "run python -m tests.catalogue"
+    assert figures in WRITTEN
+
+
+def test_every_file_is_of_one_kind_and_one_category() -> None:
+    for spec in SPECS:
+        assert sum(is_one(spec) for is_one in catalogue.KINDS.values()) == 1, spec.code
+        assert spec.category in catalogue.CATEGORIES, spec.code
+
+
+def test_second_ways_lead_to_files() -> None:
+    codes = {spec.code for spec in SPECS}
+    assert codes >= {*catalogue.SECOND_WAYS, *catalogue.SECOND_WAYS.values()}
+
+
+def test_what_cannot_be_proven_or_told_is_named() -> None:
+    text = " ".join(WRITTEN.split())
+    unproven = [spec.name for spec in SPECS if spec.is_pasted and spec.base_url and not (spec.verify or spec.oauth)]
+    untold = [spec.name for spec in SPECS if spec.oauth and not spec.is_pasted and not spec.oauth.identity]
+    for names in (unproven, untold):
+        assert ", ".join(sorted(names, key=str.lower)) in text
+
+
+def test_the_readers_of_the_schema_find_it() -> None:
+    other = catalogue.DOCUMENT.with_name("providers.md").read_text(encoding="utf-8")
+    assert re.search(r"\(catalogue\.md\)", other)
