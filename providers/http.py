@@ -276,10 +276,12 @@ def waiting_room() -> Iterator[None]:
     Raises NoRoom at once when there is none left. When to come again is spread out, so that a crowd does
     not return as one.
     """
-    if not _waiters().acquire(blocking=False):
+    # Threads that come first at once may each make one, so what was taken is what is given back.
+    places = _waiters()
+    if not places.acquire(blocking=False):
         wait = random.uniform(*COME_AGAIN)  # noqa: S311
         raise NoRoom("too many calls are waiting on providers", retry_after=wait)
     try:
         yield
     finally:
-        _waiters().release()
+        places.release()
