@@ -1,5 +1,6 @@
 """The OAuth server that other tests rely on does what a strict one does."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -185,6 +186,9 @@ def test_a_caller_who_hung_up_is_not_counted_beside_the_next(server: OAuthServer
     sent = {"grant_type": "refresh_token", "refresh_token": token}
     with pytest.raises(httpx.ReadTimeout):
         server.http.post("/o/token/", data=sent, auth=(server.client_id, server.client_secret), timeout=0.3)
+    deadline = time.monotonic() + 20
+    while server.counts()["refreshing"] and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert server.refresh(token).status_code == 200
     assert server.counts()["max_concurrent_refresh"] == 1
 

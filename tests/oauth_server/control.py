@@ -142,9 +142,10 @@ def _sent(request: HttpRequest) -> dict[str, Any]:
 
 
 def counts(_: HttpRequest) -> HttpResponse:
-    """How often each endpoint was asked, and how many refreshes ran at once at most."""
+    """How often each endpoint was asked, how many refreshes run now, and how many ran at once at most."""
     with _lock:
-        return JsonResponse({name: _counts[name] for name in (*NAMES, "max_concurrent_refresh")})
+        counted = {name: _counts[name] for name in (*NAMES, "max_concurrent_refresh")}
+        return JsonResponse({**counted, "refreshing": _refreshing})
 
 
 @csrf_exempt

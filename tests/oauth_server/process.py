@@ -60,7 +60,7 @@ class OAuthServer:
         return answer
 
     def counts(self) -> dict[str, int]:
-        """Requests by endpoint since the last reset, and ``max_concurrent_refresh``.
+        """Requests by endpoint since the last reset, ``max_concurrent_refresh``, and ``refreshing`` for now.
 
         ``refresh_ok`` and ``refresh_refused`` are what the server did by itself, whatever a fault made of the answer;
         a refresh that a fault answered alone is neither.
