@@ -225,12 +225,14 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return own and bool(super().has_delete_permission(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What would go, and in a few words what forbids it."""
-        held = [f"{row}: {row.connection_count} connections; disconnect them first" for row in objs]
-        if not any(row.connection_count for row in objs):
-            links = super().get_deleted_objects(objs, request)[3]
-            held = [f"{len(links)} connect links; each goes a week after it was made"] if links else []
-        return [str(row) for row in objs], {"providers": len(objs)}, set(), held
+        """What would go, old connect links with it, and in a few words what forbids it and what to do."""
+        _, counts, _, protected = super().get_deleted_objects(objs, request)
+        held = [_connected(row) for row in objs if row.connection_count]
+        if protected and not held:
+            held = ["Somebody is asked right now whose account it is. That ends by itself within ten minutes."]
+        links = sum(number for name, number in counts.items() if name != Provider._meta.verbose_name_plural)
+        what = [str(row) for row in objs] + ([f"{links} old connect links"] if links else [])
+        return what, {"providers": len(objs), **({"connect links": links} if links else {})}, set(), held
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponseBase:
         """As Django's; somebody may connect it between the question and the answer."""
@@ -240,6 +242,14 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(request, "It is in use meanwhile, and was kept.", messages.ERROR)
             return redirect("admin:providers_provider_change", object_id)
         return answer
+
+
+def _connected(row: Provider) -> SafeString:
+    number = row.connection_count  # type: ignore[attr-defined]
+    what = "connection uses" if number == 1 else "connections use"
+    how = "Turn the provider off, and let their users disconnect them on their dashboards, or delete them"
+    url = f"{reverse('admin:connections_connection_changelist')}?provider__code__exact={row.code}"
+    return format_html('{} {} {}. {} <a href="{}" class="text-link">here</a>.', number, what, row, how, url)
 
 
 def _link(url: str) -> SafeString | None:
