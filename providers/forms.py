@@ -23,7 +23,7 @@ class SpecificationField(forms.JSONField):
         if value in self.empty_values:
             return None
         try:
-            registry.parse_json(value, source="specification")
+            registry.validate(registry.document_of(value, source="specification"), source="specification")
         except registry.BadProviderFile as error:
             raise forms.ValidationError(str(error).splitlines()) from None
         return json.loads(value)
