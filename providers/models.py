@@ -1,5 +1,6 @@
 """What the operator sets for a provider, and the keyring's canary."""
 
+import itertools
 import uuid
 from typing import Any, ClassVar
 
@@ -11,6 +12,8 @@ from providers import registry
 from providers.sealed import SealBroken, SealedTextField
 from providers.spec import ProviderSpec
 
+# What says something about the original, and nothing about a copy that is about to be changed.
+OF_THE_ORIGINAL = ("aliases", "checked", "popularity", "rank")
 CANARY = "the keyring opens this"
 
 
@@ -33,6 +36,12 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
     def known(self) -> list["Provider"]:
         """The rows that have a specification, the most used first. Rows of files since removed are left out."""
         return sorted((row for row in self.all() if row.is_known()), key=lambda row: (row.spec.rank, row.code))
+
+    def free_code(self, code: str) -> str:
+        """`code`, or the first of ``code-2``, ``code-3`` and so on that no provider has."""
+        taken = {*self.values_list("code", flat=True), *registry.catalogue()}
+        numbered = (f"{code[:59]}-{number}" for number in itertools.count(2))
+        return next(one for one in itertools.chain([code], numbered) if one not in taken)
 
     def offered(self) -> list["Provider"]:
         """The enabled ones of `known`."""
@@ -84,6 +93,19 @@ class Provider(models.Model):
         if held is None:
             held = self.__dict__["_spec"] = registry.validate(self.specification, source=f"provider {self.code}")
         return held
+
+    def document(self) -> dict[str, Any]:
+        """The specification as it was written, without defaults. Raises BadProviderFile if its file is gone."""
+        if self.specification:
+            return dict(self.specification)
+        return dict(registry.document_of(registry.file_text(self.code), source=self.code))
+
+    def copy_of(self) -> dict[str, Any]:
+        """Its specification as a provider of the operator's own: under a free code and another name."""
+        code = type(self).objects.free_code(self.code)
+        number = code.rpartition("-")[2]
+        kept = {name: value for name, value in self.document().items() if name not in OF_THE_ORIGINAL}
+        return {**kept, "code": code, "name": f"{self.spec.name} {number}"}
 
     def is_configured(self) -> bool:
         """Whether users can connect it: where they are sent to the provider, the operator must have set a client."""
