@@ -24,12 +24,13 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def go_unless_holding(collector: Any, field: Any, rows: models.QuerySet["OAuthSession"], using: str | None) -> None:
+def go_unless_holding(collector: Any, field: Any, rows: models.QuerySet["OAuthSession"], using: str) -> None:
     """What becomes of the sessions of a provider that is deleted: they go with it.
 
     One that holds a grant protects the provider: the sweep gives that grant back, and could not any more.
     """
-    if held := list(rows.filter(status=OAuthSession.Status.CONFIRMING)):
+    held = rows.filter(status=OAuthSession.Status.CONFIRMING)
+    if held:
         models.PROTECT(collector, field, held, using)
     models.CASCADE(collector, field, rows, using)
 

@@ -14,12 +14,12 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from providers import oauth, registry
 from providers.forms import ProviderForm
 from providers.models import Provider
+from providers.own import OwnProviderAdmin
 
 KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
 CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
@@ -70,7 +70,7 @@ class ClientFilter(admin.SimpleListFilter):
 
 
 @admin.register(Provider)
-class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
+class ProviderAdmin(OwnProviderAdmin):
     """Every provider of the catalogue has its row; a row of the operator's own has a specification."""
 
     form = ProviderForm
@@ -109,7 +109,9 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         """The OAuth client only where the provider has one."""
         if obj is None:
             return (("Provider of your own", {"fields": ("enabled", "specification")}),)
-        own = ("Specification of your own", {"fields": ("specification",), "classes": ("collapse",)})
+        closed = not obj.specification and not request.POST.get("specification")
+        classes = ("collapse",) if closed else ()
+        own = ("Specification of your own", {"fields": ("specification",), "classes": classes})
         if not obj.is_known():
             return ((None, {"fields": ("code", "file_removed", "connected", "enabled")}), own)
         facts = ("code", "kind", "documentation", "services", "checked", "connected", "enabled")
@@ -227,7 +229,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What would go, old connect links with it, and in a few words what forbids it and what to do."""
         _, counts, _, protected = super().get_deleted_objects(objs, request)
-        held = [_connected(row) for row in objs if row.connection_count]
+        held: list[str] = [_connected(row) for row in objs if row.connection_count]
         if protected and not held:
             held = ["Somebody is asked right now whose account it is. That ends by itself within ten minutes."]
         links = sum(number for name, number in counts.items() if name != Provider._meta.verbose_name_plural)

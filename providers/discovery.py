@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from providers import http
@@ -190,7 +190,7 @@ def _remarks(metadata: Mapping[str, Any], is_openid: bool) -> Iterator[str]:
         yield "It has no revocation endpoint: disconnecting cannot end a grant there."
 
 
-def _is_usable(value: Any) -> bool:
+def _is_usable(value: Any) -> TypeGuard[str]:
     """Whether this is an address that Akhrot may ask, and a template without placeholders."""
     if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s{}#@\\]{1,2000}", value):
         return False
