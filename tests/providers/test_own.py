@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection as database
 from django.test import Client
 
@@ -79,6 +80,14 @@ def test_only_administrators_have_an_issuer_asked(browser: Client, provider_http
     for page in ("from_issuer/", "add/"):
         sent = {"issuer": ISSUER, "specification": SANDBOX, "_ask": "1"}
         assert browser.post(LIST + page, sent).status_code in (302, 403)
+    assert provider_http.requests == []
+
+
+def test_who_may_look_but_not_add_has_nobody_asked(user: User, browser: Client, provider_http: ProviderHttp):
+    user.is_staff = True
+    user.save()
+    for page in ("from_issuer/", "add/"):
+        assert browser.post(LIST + page, {"issuer": ISSUER, "specification": SANDBOX, "_ask": "1"}).status_code == 403
     assert provider_http.requests == []
 
 
