@@ -25,6 +25,17 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def go_unless_holding(collector: Any, field: Any, rows: models.QuerySet["OAuthSession"], using: str) -> None:
+    """What becomes of the sessions of a provider that is deleted: they go with it.
+
+    One that holds a grant protects the provider: the sweep gives that grant back, and could not any more.
+    """
+    held = rows.filter(status=OAuthSession.Status.CONFIRMING)
+    if held:
+        models.PROTECT(collector, field, held, using)
+    models.CASCADE(collector, field, rows, using)
+
+
 class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
     def of(self, user: User) -> "OAuthSessionQuerySet":
         """The sessions of `user` with provider and key, the newest first."""
@@ -62,7 +73,7 @@ class OAuthSession(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="oauth_sessions")
     key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
-    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=go_unless_holding, related_name="+")
     services = models.JSONField(default=list, blank=True)
     asked = models.JSONField("scopes asked for by name", default=list, blank=True)
     way = models.CharField(max_length=64, blank=True, default="")

@@ -14,13 +14,13 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from providers import oauth, registry
 from providers.forms import ProviderForm
 from providers.models import Provider
 from providers.oauth_parts import OAuth
+from providers.own import OwnProviderAdmin
 
 KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
 CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
@@ -80,7 +80,7 @@ class ClientFilter(admin.SimpleListFilter):
 
 
 @admin.register(Provider)
-class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
+class ProviderAdmin(OwnProviderAdmin):
     """Every provider of the catalogue has its row; a row of the operator's own has a specification."""
 
     form = ProviderForm
@@ -119,7 +119,9 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         """The OAuth client only where the provider has one."""
         if obj is None:
             return (("Provider of your own", {"fields": ("enabled", "specification")}),)
-        own = ("Specification of your own", {"fields": ("specification",), "classes": ("collapse",)})
+        closed = not obj.specification and not request.POST.get("specification")
+        classes = ("collapse",) if closed else ()
+        own = ("Specification of your own", {"fields": ("specification",), "classes": classes})
         if not obj.is_known():
             return ((None, {"fields": ("code", "file_removed", "connected", "enabled")}), own)
         facts = ("code", "kind", "documentation", "services", "checked", "connected", "enabled")
@@ -240,12 +242,14 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return own and bool(super().has_delete_permission(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What would go, and in a few words what forbids it."""
-        held = [f"{row}: {row.connection_count} connections; disconnect them first" for row in objs]
-        if not any(row.connection_count for row in objs):
-            links = super().get_deleted_objects(objs, request)[3]
-            held = [f"{len(links)} connect links; each goes a week after it was made"] if links else []
-        return [str(row) for row in objs], {"providers": len(objs)}, set(), held
+        """What would go, old connect links with it, and in a few words what forbids it and what to do."""
+        _, counts, _, protected = super().get_deleted_objects(objs, request)
+        held: list[str] = [_connected(row) for row in objs if row.connection_count]
+        if protected and not held:
+            held = ["Somebody is asked right now whose account it is. That ends by itself within ten minutes."]
+        links = sum(number for name, number in counts.items() if name != Provider._meta.verbose_name_plural)
+        what = [str(row) for row in objs] + ([f"{links} old connect links"] if links else [])
+        return what, {"providers": len(objs), **({"connect links": links} if links else {})}, set(), held
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponseBase:
         """As Django's; somebody may connect it between the question and the answer."""
@@ -261,6 +265,14 @@ def _sign_in(row: Provider) -> OAuth | None:
     """The rules of the way that takes the operator's OAuth client, if it has one."""
     spec = row.spec.sign_in if row.is_known() else None
     return spec.oauth if spec else None
+
+
+def _connected(row: Provider) -> SafeString:
+    number = row.connection_count  # type: ignore[attr-defined]
+    what = "connection uses" if number == 1 else "connections use"
+    how = "Turn the provider off, and let their users disconnect them on their dashboards, or delete them"
+    url = f"{reverse('admin:connections_connection_changelist')}?provider__code__exact={row.code}"
+    return format_html('{} {} {}. {} <a href="{}" class="text-link">here</a>.', number, what, row, how, url)
 
 
 def _link(url: str) -> SafeString | None:

@@ -5,28 +5,50 @@ import re
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
-from providers import registry
+from providers import http, registry
+from providers.discovery import DiscoveryFailed, discover
 from providers.models import Provider
+from providers.workbench import trying
 
+CODE = r"^[a-z0-9][a-z0-9_-]*$"
 # RFC 6749, appendix A.4.
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
-class SpecificationField(forms.JSONField):
-    """A specification as JSON: checked by the registry, shown again as it was typed, each fault with its key."""
+# The panel below the field follows what is typed. Of the form only what is named travels: no secret that stands in it.
+LIVE = {
+    "hx-post": "",
+    "hx-trigger": "input changed delay:600ms",
+    "hx-target": "#dry-run",
+    "hx-select": "#dry-run",
+    "hx-swap": "outerHTML",
+    "hx-sync": "this:replace",
+    "hx-vals": '{"_check": "1"}',
+    "hx-params": "csrfmiddlewaretoken,specification,_check",
+}
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false"})
+
+class SpecificationField(forms.JSONField):
+    """A specification as JSON or TOML: checked, and shown again as it was typed, each fault with its key."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false", **LIVE})
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
             return None
         try:
-            registry.parse_json(value, source="specification")
+            document = registry.document_of(value, source="specification")
+            registry.validate(document, source="specification")
         except registry.BadProviderFile as error:
             raise forms.ValidationError(str(error).splitlines()) from None
-        return json.loads(value)
+        return document
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return data
@@ -35,6 +57,38 @@ class SpecificationField(forms.JSONField):
         if isinstance(value, str):
             return value
         return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+
+
+class IssuerForm(forms.Form):
+    """From which issuer a provider is made, and what to call it."""
+
+    issuer = forms.CharField(
+        max_length=2000,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://login.example.com", "inputmode": "url"}),
+        help_text="The issuer's address, exactly as its discovery document has it",
+    )
+    name = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget())
+    code = forms.RegexField(CODE, required=False, max_length=64, widget=UnfoldAdminTextInputWidget())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].help_text = "For people; empty: from the issuer's host"
+        self.fields["code"].help_text = "Agents send it: small letters, digits, - and _; empty: from the issuer's host"
+
+    def clean(self) -> dict[str, Any]:
+        """Ask the issuer. What it says is in ``discovered``; without a code, one that no provider has."""
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            with http.waiting_room():
+                found = discover(data["issuer"], code=data["code"], name=data["name"])
+        except (DiscoveryFailed, http.ProviderUnavailable) as error:
+            self.add_error("issuer", str(error).splitlines())
+            return data
+        if not data["code"]:
+            found.document["code"] = Provider.objects.free_code(found.document["code"])
+        return {**data, "discovered": found}
 
 
 class ScopesField(forms.CharField):
@@ -81,7 +135,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["specification"].help_text = self._about_specification()
 
     def _about_specification(self) -> str:
-        schema = "JSON in the schema of the catalogue's files (docs/providers.md)."
+        schema = "TOML or JSON in the schema of the catalogue's files (docs/providers.md); kept as JSON."
         if self.instance._state.adding:
             return f"{schema} Its code becomes the provider's code."
         if self.instance.code in registry.catalogue():
@@ -119,6 +173,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         if data.get("new_secret") and data.get("forget_secret"):
             self.add_error("forget_secret", "Either give a new secret or forget the old one.")
         return data
+
+    def is_valid(self) -> bool:
+        """Whether it may be saved, which a form that is only to be checked may not."""
+        return super().is_valid() and not trying(self.data)
 
     def save(self, commit: bool = True) -> Provider:
         """Take in a new secret; an empty field keeps the old one."""

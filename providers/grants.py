@@ -30,6 +30,10 @@ class ClientRefused(ProviderUnavailable):
     """The provider refuses our OAuth client: a matter for the operator. The grant is not to blame and stays."""
 
 
+class ErrorAnswered(ProviderUnavailable):
+    """The token endpoint answered an error of OAuth that blames neither the grant nor the client."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Grant:
     """What a token endpoint issued. `scopes` is None where it did not say, `refresh_token` empty where none came.
@@ -75,7 +79,8 @@ def token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> di
     failed = error or (isinstance(document, dict) and document.get("error"))
     if failed or not 200 <= answer.status < 300 or not isinstance(document, dict):
         reason = f"the token endpoint answered {answer.status}: {plain(error) if error else 'no token'}"
-        raise ProviderUnavailable(reason, answer.retry_after(), is_down=answer.status >= 500)
+        kind = ErrorAnswered if error and answer.status < 500 else ProviderUnavailable
+        raise kind(reason, answer.retry_after(), is_down=answer.status >= 500)
     return document
 
 

@@ -1,5 +1,6 @@
 """What the operator sets for a provider, and the keyring's canary."""
 
+import itertools
 import json
 import uuid
 from typing import Any, ClassVar
@@ -12,6 +13,8 @@ from providers import registry
 from providers.sealed import SealBroken, SealedTextField
 from providers.spec import ProviderSpec
 
+# What says something about the original, and nothing about a copy that is about to be changed.
+OF_THE_ORIGINAL = ("aliases", "checked", "popularity", "rank")
 CANARY = "the keyring opens this"
 
 
@@ -34,6 +37,12 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
     def known(self) -> list["Provider"]:
         """The rows that have a specification, the most used first. Rows of files since removed are left out."""
         return sorted((row for row in self.all() if row.is_known()), key=lambda row: (-row.spec.popularity, row.code))
+
+    def free_code(self, code: str) -> str:
+        """`code`, or the first of ``code-2``, ``code-3`` and so on that no provider has."""
+        taken = {*self.values_list("code", flat=True), *registry.catalogue()}
+        numbered = (f"{code[:59]}-{number}" for number in itertools.count(2))
+        return next(one for one in itertools.chain([code], numbered) if one not in taken)
 
     def offered(self) -> list["Provider"]:
         """The enabled ones of `known`."""
@@ -94,6 +103,19 @@ class Provider(models.Model):
     def ready_ways(self) -> dict[str, ProviderSpec]:
         """The ways in which users can connect it, as `ProviderSpec.every_way` has them."""
         return {code: spec for code, spec in self.spec.every_way().items() if self.is_ready(spec)}
+
+    def document(self) -> dict[str, Any]:
+        """The specification as it was written, without defaults. Raises BadProviderFile if its file is gone."""
+        if self.specification:
+            return dict(self.specification)
+        return dict(registry.document_of(registry.file_text(self.code), source=self.code))
+
+    def copy_of(self) -> dict[str, Any]:
+        """Its specification as a provider of the operator's own: under a free code and another name."""
+        code = type(self).objects.free_code(self.code)
+        number = code.rpartition("-")[2]
+        kept = {name: value for name, value in self.document().items() if name not in OF_THE_ORIGINAL}
+        return {**kept, "code": code, "name": f"{self.spec.name} {number}"}
 
     def is_configured(self) -> bool:
         """Whether users can connect it in any way."""

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
@@ -31,13 +32,29 @@ def parse(text: str, *, source: str) -> ProviderSpec:
     return validate(document, source=source)
 
 
-def parse_json(text: str, *, source: str) -> ProviderSpec:
-    """Read a specification given as JSON, as the admin takes it. Raises BadProviderFile."""
+def document_of(text: str, *, source: str) -> Any:
+    """What a specification says that is given as JSON or as TOML, fit to be kept as JSON; not yet validated.
+
+    JSON begins with a brace, and TOML never does. Raises BadProviderFile.
+    """
+    kind, read = ("JSON", json.loads) if text.lstrip().startswith("{") else ("TOML", tomllib.loads)
     try:
-        document = json.loads(text)
+        document = read(text)
     except (ValueError, RecursionError) as error:
-        raise BadProviderFile(f"{source}: is not JSON: {error}") from None
-    return validate(document, source=source)
+        raise BadProviderFile(f"{source}: is not {kind}: {error}") from None
+    return _plain(document, source=source)
+
+
+def _plain(document: Any, *, source: str) -> Any:
+    """Without what no database takes as JSON: TOML's dates become texts, and the rest is refused."""
+    try:
+        text = json.dumps(document, allow_nan=False, default=str, ensure_ascii=False)
+        text.encode()
+    except (ValueError, RecursionError) as error:
+        raise BadProviderFile(f"{source}: cannot be kept as JSON: {error}") from None
+    if re.search(r"(?<!\\)(\\\\)*\\u0000", text):
+        raise BadProviderFile(f"{source}: cannot be kept as JSON: a text holds a zero byte")
+    return json.loads(text)
 
 
 def validate(document: Any, *, source: str) -> ProviderSpec:
@@ -51,7 +68,7 @@ def validate(document: Any, *, source: str) -> ProviderSpec:
 @lru_cache(maxsize=256)
 def own(text: str, *, source: str) -> ProviderSpec:
     """An operator's specification as his row has it, for whoever reads that row again. Raises BadProviderFile."""
-    return parse_json(text, source=source)
+    return validate(document_of(text, source=source), source=source)
 
 
 def _faults(error: ValidationError, source: str, document: Any) -> Iterable[str]:
@@ -106,6 +123,17 @@ def catalogue() -> Mapping[str, ProviderSpec]:
             raise BadProviderFile(f"AKHROT_CATALOG_DIR: there is no folder {folder}")
         found |= load(folder)
     return MappingProxyType(found)
+
+
+def file_text(code: str) -> str:
+    """The file that the catalogue has `code` from, as it stands. Raises BadProviderFile if it is gone meanwhile."""
+    own = [Path(settings.AKHROT_CATALOG_DIR)] if settings.AKHROT_CATALOG_DIR else []
+    paths = [folder / f"{code}.toml" for folder in (*own, SHIPPED)]
+    path = next((path for path in paths if path.is_file()), paths[-1])
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadProviderFile(f"{path}: cannot be read: {error}") from None
 
 
 def nearest(code: str, known: Iterable[str]) -> list[str]:

@@ -115,16 +115,16 @@ def test_connect_ask_call(site: Site, oauth: OAuthServer, page: Page):
     assert agent.get("/ai/context/summary")["connected"] == {"sandbox": ["files"]}
     first = agent.post("/tokens/fetch", provider="sandbox", service="files")
     assert httpx.get(first["baseUrl"] + "/api/files", headers=first["headers"]).json()[0]["name"] == "walnuts.txt"
-    _outlive(first, oauth, agent)
+    outlive(first, oauth, agent, "sandbox")
 
 
-def _outlive(first: dict[str, Any], oauth: OAuthServer, agent: Caller) -> None:
+def outlive(first: dict[str, Any], oauth: OAuthServer, agent: Caller, provider: str) -> None:
     """Wait past the token's end; the next fetch answers one that works. Beat may have been there first."""
     deadline = time.monotonic() + 3 * LIFETIME
     while httpx.get(first["baseUrl"] + "/api/files", headers=first["headers"]).status_code != 401:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    second = agent.post("/tokens/fetch", provider="sandbox")
+    second = agent.post("/tokens/fetch", provider=provider)
     assert second["tokenId"] != first["tokenId"]
     assert httpx.get(first["baseUrl"] + "/api/files", headers=second["headers"]).status_code == 200
     assert oauth.counts()["refresh_refused"] == 0

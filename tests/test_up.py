@@ -3,12 +3,15 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.oauth_server.process import ROOT
 from tests.site import PASSWORD, Site, is_alive
 
 pytestmark = pytest.mark.site
@@ -74,7 +77,26 @@ def test_a_wrong_keyring_is_refused_at_start(site: Site):
         site.manage("up")
 
 
-def _command(pid: int) -> str:
-    import subprocess
+def test_a_broken_provider_file_is_named_with_every_fault_and_nothing_is_started(tmp_path: Path):
+    (tmp_path / "walnut.toml").write_text('code = "walnut"\nname = "Walnut"\nauth = "api_key"\nlable = 1\n[[fields]]\n')
+    site = Site(tmp_path, AKHROT_CATALOG_DIR=str(tmp_path))
+    command = [sys.executable, "manage.py", "up"]
+    done = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "CommandError: a provider file cannot be used.",
+        f"{tmp_path}/walnut.toml: fields.0.name: Field required",
+        f"{tmp_path}/walnut.toml: fields.0.label: Field required",
+        f"{tmp_path}/walnut.toml: lable: Extra inputs are not permitted",
+    ]
+    assert not (tmp_path / "data" / "keyring").exists()
 
+
+def test_checks_and_migrations_run_before_there_is_a_table(tmp_path: Path):
+    site = Site(tmp_path)
+    site.manage("check")
+    site.manage("migrate", "--verbosity", "0")
+
+
+def _command(pid: int) -> str:
     return subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout

@@ -17,6 +17,7 @@ FLAGS = [
 ]
 PAGES = (
     *("/admin/", "/admin/providers/provider/", "/admin/providers/provider/add/", "/admin/apikeys/auditevent/"),
+    *("/admin/providers/provider/from_issuer/", "/admin/providers/provider/add/?copy=github"),
     *("/admin/providers/provider/google/change/", "/admin/providers/provider/twilio/change/", "/admin/auth/user/"),
     *("/admin/connections/connection/", "/admin/connections/oauthsession/", "/admin/apikeys/apikey/"),
     *("/admin/auth/user/1/change/", "/admin/auth/user/add/", "/admin/account/emailaddress/"),
@@ -104,6 +105,34 @@ def test_a_client_is_set_and_its_secret_not_shown_again(open_page: Open):
     assert page.get_by_label("OAuth client id").input_value() == "the-client"
     assert page.get_by_label("OAuth client secret").input_value() == ""
     assert "the-secret" not in page.content()
+
+
+def test_faults_follow_what_is_typed_and_nothing_typed_is_lost(open_page: Open):
+    page = open_page()
+    page.goto("/admin/providers/provider/add/?copy=twilio")
+    field, token = page.get_by_label("Specification"), page.get_by_label("Auth token")
+    token.fill("typed-before")
+    text = field.input_value()
+    field.fill(text.replace('"label": "Auth token"', '"lable": "Auth token"'))
+    page.get_by_text("fields.1.lable: Extra inputs are not permitted").wait_for()
+    field.fill(text.replace("api.twilio.com", "twilio.example"))
+    page.get_by_text("GET https://twilio.example/2010-04-01").wait_for()
+    field.press("End")
+    field.press_sequentially(" ")
+    token.fill("typed-while-it-is-checked")
+    page.wait_for_timeout(1500)
+    assert token.input_value() == "typed-while-it-is-checked"
+    assert "twilio.example" in field.input_value()
+
+
+def test_a_form_is_checked_without_htmx_as_well(open_page: Open):
+    page = open_page()
+    page.route("**/htmx.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto("/admin/providers/provider/add/?copy=twilio")
+    page.get_by_label("Specification").fill("code = 1 # mine")
+    page.get_by_role("button", name="Check", exact=True).click()
+    assert "specification: code: Input should be a valid string" in page.locator("#dry-run").inner_text()
+    assert page.get_by_label("Specification").input_value() == "code = 1 # mine"
 
 
 def test_a_connection_is_disconnected(open_page: Open):

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
-from oauth2_provider.views import ConnectDiscoveryInfoView, JwksInfoView, RevokeTokenView, TokenView, UserInfoView
+from oauth2_provider.views import JwksInfoView, RevokeTokenView, TokenView, UserInfoView
 
 from tests.oauth_server import control, dialects, views
 
@@ -12,7 +12,7 @@ oauth = [
     path("o/token/", TokenView.as_view(), name="token"),
     path("o/revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
     path("o/userinfo/", UserInfoView.as_view(), name="user-info"),
-    path(".well-known/openid-configuration", ConnectDiscoveryInfoView.as_view(), name="oidc-connect-discovery-info"),
+    path(".well-known/openid-configuration", views.Discovery.as_view(), name="oidc-connect-discovery-info"),
     path(".well-known/jwks.json", JwksInfoView.as_view(), name="jwks-info"),
 ]
 

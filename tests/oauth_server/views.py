@@ -1,12 +1,13 @@
 """The pages and the API of the server: consent by scope, whose token it is, some files."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.models import AccessToken
-from oauth2_provider.views import AuthorizationView
+from oauth2_provider.views import AuthorizationView, ConnectDiscoveryInfoView
 
 from tests.oauth_server.settings import OAUTH2_PROVIDER, SENDS_ISS
 
@@ -67,6 +68,17 @@ def metadata(request: HttpRequest) -> HttpResponse:
             "code_challenge_methods_supported": ["S256"],
         }
     )
+
+
+class Discovery(ConnectDiscoveryInfoView):
+    """OpenID Connect's document, which also promises what the redirects do."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the toolkit says, and ``iss`` and the revocation endpoint beside."""
+        said = json.loads(super().get(request, *args, **kwargs).content)
+        said["authorization_response_iss_parameter_supported"] = SENDS_ISS
+        said["revocation_endpoint"] = f"{issuer(request)}/o/revoke_token/"
+        return JsonResponse(said)
 
 
 def token_of(request: HttpRequest) -> AccessToken | None:

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from apikeys.ledger import Caller
+from connections import sessions
 from connections.models import OAuthSession
 from providers.models import Provider
 from tests.staff import administrator as administrator
@@ -105,7 +108,9 @@ def test_a_provider_of_ones_own_is_named_by_its_specification(staff: Client, age
     ("specification", "fault"),
     [
         ("{", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
+        ('{"a":' * 100_000, "is not JSON"),
+        ("[" * 100_000, "is not TOML"),
+        ('code = "walnut"', "specification: name: Field required"),
         ("[1]", "specification"),
         ({**OWN, "lable": 1}, "specification: lable"),
         ({**OWN, "fields": [{"name": "apiKey"}]}, "specification: fields.0.label"),
@@ -113,7 +118,7 @@ def test_a_provider_of_ones_own_is_named_by_its_specification(staff: Client, age
         ({**OWN, "code": "google"}, "“google” is there already"),
         ("", "give its whole specification"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_a_faulty_specification_is_refused_by_its_key(staff: Client, specification: Any, fault: str):
     number = Provider.objects.count()
@@ -141,21 +146,45 @@ def test_a_catalogue_provider_cannot_be_deleted(staff: Client):
     assert staff.post(f"{LIST}google/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_a_provider_of_ones_own_goes_when_nobody_has_it(staff: Client, connect: Any):
+def delete(staff: Client, code: str) -> str:
+    return staff.post(f"{LIST}{code}/delete/", {"post": "yes"}, follow=True).content.decode()
+
+
+def test_a_provider_with_connections_is_kept_and_says_how_many_and_what_to_do(staff: Client, connect: Any):
     add(staff, OWN)
-    row = connect("walnut")
-    page = staff.post(f"{LIST}walnut/delete/", {"post": "yes"}).content.decode()
-    assert "1 connections; disconnect them first" in page
-    row.delete()
-    staff.post(f"{LIST}walnut/delete/", {"post": "yes"})
+    rows = [connect("walnut"), connect("walnut")]
+    page = delete(staff, "walnut")
+    assert "2 connections use Walnut. Turn the provider off, and let their users disconnect them" in page
+    assert f"{reverse('admin:connections_connection_changelist')}?provider__code__exact=walnut" in page
+    rows.pop().delete()
+    assert "1 connection uses Walnut" in delete(staff, "walnut")
+    assert Provider.objects.filter(code="walnut").exists()
+    rows.pop().delete()
+    delete(staff, "walnut")
     assert not Provider.objects.filter(code="walnut").exists()
 
 
-def test_old_links_of_a_provider_are_told_as_what_they_are(staff: Client, administrator: User):
+def test_old_links_go_with_their_provider_and_no_others(staff: Client, administrator: User):
     add(staff, OWN)
-    OAuthSession.objects.create(user=administrator, provider_id="walnut", expires_at=timezone.now())
-    assert "1 connect links" in staff.post(f"{LIST}walnut/delete/", {"post": "yes"}).content.decode()
+    for code in ("walnut", "walnut", "google"):
+        OAuthSession.objects.create(user=administrator, provider_id=code, expires_at=timezone.now(), status="failed")
+    assert "2 old connect links" in staff.get(f"{LIST}walnut/delete/").content.decode()
+    delete(staff, "walnut")
+    assert not Provider.objects.filter(code="walnut").exists()
+    assert [row.provider_id for row in OAuthSession.objects.all()] == ["google"]
+
+
+def test_a_provider_stays_while_a_link_holds_a_grant_that_must_be_given_back(staff: Client, administrator: User):
+    add(staff, OWN)
+    row = sessions.start(Caller(user=administrator), provider="walnut")
+    row.start()
+    row.refresh_from_db()
+    assert row.hold('{"grant": "{}"}')
+    assert "ends by itself within ten minutes" in delete(staff, "walnut")
     assert Provider.objects.filter(code="walnut").exists()
+    assert row.fail("it was taken back")
+    delete(staff, "walnut")
+    assert not Provider.objects.filter(code="walnut").exists()
 
 
 def test_providers_are_turned_on_and_off_in_the_list(staff: Client):

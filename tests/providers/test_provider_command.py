@@ -145,3 +145,25 @@ def test_check_names_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_every_shipped_file_passes_the_check() -> None:
     files: list[Any] = sorted(registry.SHIPPED.glob("*.toml"))
     assert run("check", *map(str, files)).count(": ok (") == len(files)
+
+
+@pytest.mark.parametrize("code", ["github", "twilio"])
+def test_show_prints_the_file_of_a_shipped_one_as_it_stands(code: str) -> None:
+    assert run("show", code, "--toml") == registry.file_text(code)
+
+
+def test_show_prints_a_file_of_what_was_made_in_the_admin(tmp_path: Path) -> None:
+    specification = registry.document_of(SANDBOX, source="x")
+    Provider.objects.create(code="sandbox", specification=specification)
+    path = tmp_path / "sandbox.toml"
+    path.write_text(run("show", "sandbox", "--toml"))
+    assert registry.read(path) == registry.parse(SANDBOX, source="x")
+    assert "Sandbox" in run("check", str(path))
+
+
+def test_show_says_what_toml_has_no_word_for() -> None:
+    specification = registry.document_of(TWILIO, source="x")
+    specification["verify"]["expect"] = {"error": None}
+    Provider.objects.create(code="walnut", specification={**specification, "code": "walnut"})
+    with pytest.raises(CommandError, match=r"verify\.expect\.error: is null"):
+        run("show", "walnut", "--toml")

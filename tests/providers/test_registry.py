@@ -62,15 +62,44 @@ def test_text_that_is_no_toml_is_refused(text: str) -> None:
         registry.parse(text, source="x.toml")
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize("text", ["{", '{"a":' * 100_000, '{"a": ' + "9" * 5000 + "}"], ids=["{", "deep", "long"])
 def test_text_that_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(BadProviderFile, match="admin: is not JSON"):
-        registry.parse_json(text, source="admin")
+        registry.document_of(text, source="admin")
 
 
-def test_a_specification_as_json_is_the_same_as_in_toml() -> None:
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": "\\ud800"}', '{"a": ["\\u0000"]}', "a = inf", 'a = "\\u0000"'])
+def test_what_no_database_keeps_as_json_is_refused(text: str) -> None:
+    with pytest.raises(BadProviderFile, match="admin: cannot be kept as JSON"):
+        registry.document_of(text, source="admin")
+
+
+def test_a_backslash_before_u0000_is_only_a_text() -> None:
+    assert registry.document_of(r'{"a": "\\u0000"}', source="admin") == {"a": r"\u0000"}
+
+
+def test_dates_of_toml_become_texts() -> None:
+    assert registry.document_of("at = 2026-11-24", source="admin") == {"at": "2026-11-24"}
+
+
+def test_json_and_toml_are_told_apart_and_say_the_same() -> None:
     spec = registry.parse(TWILIO, source="x")
-    assert registry.parse_json(spec.model_dump_json(), source="y") == spec
+    for text in (TWILIO, "\n# a comment\n" + TWILIO, "\n " + spec.model_dump_json()):
+        assert registry.validate(registry.document_of(text, source="y"), source="y") == spec
+
+
+@pytest.mark.parametrize("code", sorted(registry.catalogue()))
+def test_a_shipped_file_is_told_as_it_stands(code: str) -> None:
+    text = registry.file_text(code)
+    assert registry.parse(text, source=code) == registry.catalogue()[code]
+
+
+def test_the_operators_file_is_told_before_the_shipped_one(tmp_path: Path, settings: Settings) -> None:
+    settings.AKHROT_CATALOG_DIR = str(tmp_path)
+    (tmp_path / "twilio.toml").write_text("# ours")
+    assert registry.file_text("twilio") == "# ours"
+    with pytest.raises(BadProviderFile, match=r"gone\.toml: cannot be read"):
+        registry.file_text("gone")
 
 
 @given(st.text())
@@ -78,7 +107,7 @@ def test_any_text_is_a_provider_or_a_bad_file(text: str) -> None:
     with pytest.raises(BadProviderFile):
         registry.parse(text, source="x.toml")
     with pytest.raises(BadProviderFile):
-        registry.parse_json(text, source="x.json")
+        registry.validate(registry.document_of(text, source="x"), source="x")
 
 
 LINES = st.sampled_from([line for line in (SANDBOX + TWILIO).splitlines() if line])

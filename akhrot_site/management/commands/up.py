@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from akhrot_site import owner
 from connections import keeping
+from providers import registry
 from providers.models import Provider, check_canary
 from providers.sealed import ensure_keyring
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, workers: int, **options: Any) -> None:
         os.umask(0o077)
         self.refuse_busy_port()
+        self.refuse_broken_files()
         self.close_data_folder()
         ensure_keyring()
         self.migrate()
@@ -54,6 +56,12 @@ class Command(BaseCommand):
         except OSError as error:
             place = f"{settings.HOST}:{settings.PORT}"
             raise CommandError(f"cannot listen on {place}: {error.strerror}. Set PORT or HOST.") from error
+
+    def refuse_broken_files(self) -> None:
+        try:
+            registry.catalogue()
+        except registry.BadProviderFile as faults:
+            raise CommandError(f"a provider file cannot be used.\n{faults}") from None
 
     def close_data_folder(self) -> None:
         """The folder holds the keyring: nobody but its owner may look inside."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from providers import registry
+from providers import registry, toml
+from providers.discovery import DiscoveryFailed, discover
 from providers.models import Provider
 from providers.oauth import redirect_uri
 from providers.spec import ProviderSpec
@@ -21,14 +22,21 @@ class Command(BaseCommand):
     help = "List and show providers, check provider files, enable providers and set their OAuth clients"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | check | set")
+        actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | check | discover | set")
         listing = actions.add_parser("list", help="all providers, the most used first")
         listing.add_argument("--json", action="store_true", dest="as_json")
         showing = actions.add_parser("show", help="one provider with everything but its secret")
         showing.add_argument("code")
-        showing.add_argument("--json", action="store_true", dest="as_json")
+        shape = showing.add_mutually_exclusive_group()
+        shape.add_argument("--json", action="store_true", dest="as_json")
+        shape.add_argument("--toml", action="store_true", dest="as_toml", help="its provider file, to be changed")
         checking = actions.add_parser("check", help="validate provider files (TOML)")
         checking.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        finding = actions.add_parser("discover", help="make a provider file of an OpenID Connect issuer's address")
+        finding.add_argument("issuer", metavar="ISSUER")
+        finding.add_argument("--code", default="", help="the provider's code; else one from the issuer's host")
+        finding.add_argument("--name", default="", help="the provider's name; else one from the issuer's host")
+        finding.add_argument("--json", action="store_true", dest="as_json")
         _add_set_arguments(actions.add_parser("set", help="enable or disable one, set its OAuth client"))
 
     def handle(self, *, action: str, **options: Any) -> None:
@@ -36,6 +44,7 @@ class Command(BaseCommand):
             "list": self.list_all,
             "show": self.show,
             "check": self.check_files,
+            "discover": self.discover,
             "set": self.set_up,
         }
         actions[action](**options)
@@ -52,8 +61,12 @@ class Command(BaseCommand):
             cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             self.stdout.write("  ".join(cells).rstrip())
 
-    def show(self, *, code: str, as_json: bool, **_: Any) -> None:
-        shown = _details(_find(code))
+    def show(self, *, code: str, as_json: bool, as_toml: bool, **_: Any) -> None:
+        provider = _find(code)
+        if as_toml:
+            self.stdout.write(_file_of(provider), ending="")
+            return
+        shown = _details(provider)
         if as_json:
             self.stdout.write(json.dumps(shown, indent=2))
             return
@@ -75,6 +88,17 @@ class Command(BaseCommand):
                 self.stdout.write(f"{path}: ok ({spec.name}, {len(spec.services)} services)")
         if bad:
             raise CommandError(f"{bad} of {len(files)} files cannot be used")
+
+    def discover(self, *, issuer: str, code: str, name: str, as_json: bool, **_: Any) -> None:
+        try:
+            found = discover(issuer, code=code, name=name)
+            registry.validate(found.document, source=issuer)
+        except (DiscoveryFailed, registry.BadProviderFile) as faults:
+            raise CommandError(str(faults)) from None
+        for remark in found.remarks:
+            self.stderr.write(f"# {remark}") if as_json else self.stdout.write(f"# {remark}")
+        text = json.dumps(found.document, indent=2, ensure_ascii=False) if as_json else toml.dumps(found.document)
+        self.stdout.write(text)
 
     def set_up(
         self, *, code: str, enabled: bool | None, client_id: str | None, client_secret_stdin: bool, **_: Any
@@ -100,6 +124,16 @@ def _add_set_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--client-secret-stdin", action="store_true", help="read the client's secret from standard input"
     )
+
+
+def _file_of(provider: Provider) -> str:
+    """The file as it stands, with its comments; of a specification of the admin's, one that says the same."""
+    try:
+        if provider.specification:
+            return toml.dumps(provider.specification)
+        return registry.file_text(provider.code)
+    except (ValueError, registry.BadProviderFile) as error:
+        raise CommandError(f"{provider.code} cannot be shown as TOML: {error}") from None
 
 
 def _find(code: str) -> Provider:
