@@ -66,7 +66,7 @@ def fifty_callers_meet_one_refresh(site: Site, oauth: OAuthServer) -> None:
     # Generous time-outs: web processes that are still starting keep their share of the callers waiting.
     with ThreadPoolExecutor(CALLERS) as callers:
         answers = list(callers.map(fetch, range(CALLERS)))
-    assert [answer.status_code for answer in answers] == [200] * CALLERS
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     tokens = {answer.json()["data"]["accessToken"] for answer in answers}
     assert len(tokens) == 1
     assert (oauth.counts()["refresh"], oauth.counts()["max_concurrent_refresh"]) == (1, 1)

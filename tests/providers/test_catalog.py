@@ -14,6 +14,8 @@ from providers import registry
 from providers.spec import ProviderSpec
 from tests.catalogue import BY_CODE, CATEGORIES, FILES, LOGOS, SECOND_WAYS, SPECS, every_provider
 
+pytestmark = pytest.mark.catalogue
+
 PROMISED = {
     "google", "github", "slack", "telegram", "mongodb", "supabase", "railway", "elevenlabs", "typefully",
     "openai", "twilio", "stripe", "sendgrid", "anthropic", "replicate", "cloudflare", "cohere",

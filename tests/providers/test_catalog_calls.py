@@ -5,11 +5,15 @@ import json
 import re
 from urllib.parse import urlsplit
 
+import pytest
+
 from providers.call import BEARER, prepare
 from providers.parts import Request, Send
 from providers.spec import ProviderSpec
 from providers.template import fill
 from tests.catalogue import every_provider, values_of
+
+pytestmark = pytest.mark.catalogue
 
 
 @every_provider

@@ -10,6 +10,8 @@ from providers.spec import ProviderSpec
 from providers.template import fill, placeholders
 from tests.catalogue import BY_CODE, WAYS, name_of, values_of
 
+pytestmark = pytest.mark.catalogue
+
 OAUTH = [spec for spec in WAYS if spec.oauth]
 SENT_THERE = [spec for spec in OAUTH if not spec.is_pasted]
 
