@@ -51,7 +51,7 @@ FILE_COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
 WAY_COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
     "ways": lambda _: True,
     "proven when pasted": lambda way: bool(way.is_pasted and (way.verify or way.oauth or way.kind == "mtproto")),
-    "account told": lambda way: bool(way.oauth and way.oauth.identity),
+    "account told": lambda way: tells_account(way),
     "revocable": lambda way: bool(way.oauth and way.oauth.revoke_url),
 }
 
@@ -64,6 +64,11 @@ def name_of(spec: ProviderSpec) -> str:
 def said(way: ProviderSpec) -> str:
     """The same for people: the provider's name, with that of a way that is not the default one."""
     return way.name if way.way.code == BY_CODE[way.code].way.code else f"{way.name} ({way.way_name})"
+
+
+def tells_account(way: ProviderSpec) -> bool:
+    """Whether a connection knows its account: by whose grant it is, or by what was chosen of it."""
+    return bool(way.oauth and (way.oauth.identity or (way.oauth.after and way.oauth.after.id)))
 
 
 every_provider = pytest.mark.parametrize("spec", WAYS, ids=name_of)
