@@ -17,28 +17,6 @@ WAYS = [way for spec in SPECS for way in spec.every_way().values()]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "catalogue.md"
 LOGOS = Path(__file__).parents[1] / "akhrot_site" / "static" / "logos"
 BEGIN, END = "<!-- figures: python -m tests.catalogue -->\n", "<!-- end of figures -->\n"
-# Another way to connect a provider that has a file of its own.
-SECOND_WAYS = {
-    "airtable-pat": "airtable",
-    "asana-pat": "asana",
-    "clickup-token": "clickup",
-    "digitalocean-pat": "digitalocean",
-    "discord-bot": "discord",
-    "figma-pat": "figma",
-    "gitlab-pat": "gitlab",
-    "heroku-key": "heroku",
-    "hubspot-token": "hubspot",
-    "huggingface-token": "huggingface",
-    "jira": "atlassian",
-    "klaviyo-key": "klaviyo",
-    "linear-key": "linear",
-    "netlify-pat": "netlify",
-    "notion-token": "notion",
-    "sentry-token": "sentry",
-    "stripe-connect": "stripe",
-    "todoist-token": "todoist",
-    "zendesk-token": "zendesk",
-}
 CATEGORIES = {
     "ai": "AI",
     "communication": "Communication",
@@ -62,21 +40,35 @@ KINDS: dict[str, Callable[[ProviderSpec], bool]] = {
     "pasted user name and password": lambda spec: spec.auth == "basic",
     "MTProto session": lambda spec: spec.kind == "mtproto",
 }
-COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
+# Of files, by the default way of each, and of all ways.
+FILE_COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
     "files": lambda _: True,
     "its own pages": lambda spec: spec.checked.level == "provider",
     "sources that agree": lambda spec: spec.checked.level == "agreed",
     "one source": lambda spec: spec.checked.level == "single",
-    "proven when pasted": lambda spec: bool(spec.is_pasted and (spec.verify or spec.oauth or spec.kind == "mtproto")),
-    "account told": lambda spec: bool(spec.oauth and spec.oauth.identity),
-    "revocable": lambda spec: bool(spec.oauth and spec.oauth.revoke_url),
     "logo": lambda spec: (LOGOS / f"{spec.code}.svg").exists(),
+}
+WAY_COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
+    "ways": lambda _: True,
+    "proven when pasted": lambda way: bool(way.is_pasted and (way.verify or way.oauth or way.kind == "mtproto")),
+    "account told": lambda way: tells_account(way),
+    "revocable": lambda way: bool(way.oauth and way.oauth.revoke_url),
 }
 
 
 def name_of(spec: ProviderSpec) -> str:
     """A provider's code, and that of the way where it has several."""
     return f"{spec.code}:{spec.way.code}" if spec.way.code else spec.code
+
+
+def said(way: ProviderSpec) -> str:
+    """The same for people: the provider's name, with that of a way that is not the default one."""
+    return way.name if way.way.code == BY_CODE[way.code].way.code else f"{way.name} ({way.way_name})"
+
+
+def tells_account(way: ProviderSpec) -> bool:
+    """Whether a connection knows its account: by whose grant it is, or by what was chosen of it."""
+    return bool(way.oauth and (way.oauth.identity or (way.oauth.after and way.oauth.after.id)))
 
 
 every_provider = pytest.mark.parametrize("spec", WAYS, ids=name_of)
@@ -98,19 +90,21 @@ def figures() -> str:
     """The generated part of the document, without its two marks."""
     services = [service for spec in SPECS for service in spec.services]
     examples = sum(len(service.examples) for service in services)
+    several = sum(bool(spec.ways) for spec in SPECS)
     head = (
-        f"{len(SPECS)} files, of which {len(SECOND_WAYS)} are another way to a provider that has one already; "
+        f"{len(SPECS)} files with {len(WAYS)} ways to connect: {several} have more than one. "
         f"{len(services)} services with {examples} example calls."
     )
     return "\n".join([head, "", *_counts(), "", *_names(), ""])
 
 
 def _counts() -> Iterable[str]:
-    yield _line(["", *COLUMNS])
-    yield _line(["---", *["--:"] * len(COLUMNS)])
+    columns = [*FILE_COLUMNS, *WAY_COLUMNS]
+    yield _line(["", *columns])
+    yield _line(["---", *["--:"] * len(columns)])
     for kind, is_one in KINDS.items():
-        yield _counted(kind, [spec for spec in SPECS if is_one(spec)])
-    yield _counted("all", SPECS)
+        yield _counted(kind, is_one)
+    yield _counted("all", lambda _: True)
 
 
 def _names() -> Iterable[str]:
@@ -126,8 +120,10 @@ def _named(spec: ProviderSpec) -> str:
     return f"*{spec.name}*" if spec.checked.level == "single" else spec.name
 
 
-def _counted(what: str, specs: list[ProviderSpec]) -> str:
-    return _line([what, *(str(sum(is_one(spec) for spec in specs)) for is_one in COLUMNS.values())])
+def _counted(what: str, is_of_it: Callable[[ProviderSpec], bool]) -> str:
+    of_files = [sum(is_of_it(spec) and is_one(spec) for spec in SPECS) for is_one in FILE_COLUMNS.values()]
+    of_ways = [sum(is_of_it(way) and is_one(way) for way in WAYS) for is_one in WAY_COLUMNS.values()]
+    return _line([what, *map(str, [*of_files, *of_ways])])
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ def test_every_address_is_https_once_it_is_filled(spec: ProviderSpec) -> None:
     if spec.oauth:
         oauth = spec.oauth
         templates += [oauth.authorize_url, oauth.token_url, oauth.refresh_url, oauth.revoke_url]
-        templates += [oauth.identity.url] if oauth.identity else []
+        templates += [asked.url for asked in (oauth.identity, oauth.after, oauth.exchange) if asked]
     for template in filter(None, templates):
         url = urlsplit(fill(template, values_of(spec, clientId="client"), url=True))
         assert (url.scheme, bool(url.hostname), url.username) == ("https", True, None), template
@@ -58,7 +58,7 @@ def test_every_service_can_be_called(spec: ProviderSpec) -> None:
 def test_bodies_of_examples_are_json_or_a_form(spec: ProviderSpec) -> None:
     for service in spec.services:
         for example in service.examples:
-            if example.body.startswith("{"):
+            if example.body.startswith(("{", "[")):
                 json.loads(example.body)
             elif example.body:
                 assert "(form)" in example.purpose
@@ -121,7 +121,8 @@ def test_static_headers_do_not_fight_over_a_name(spec: ProviderSpec) -> None:
 @every_provider
 def test_no_judged_answer_is_looked_up_at_a_path_that_can_not_be(spec: ProviderSpec) -> None:
     identity = spec.oauth.identity if spec.oauth else None
-    for asked in filter(None, (spec.verify, identity)):
+    after = spec.oauth.after if spec.oauth else None
+    for asked in filter(None, (spec.verify, identity, after)):
         assert isinstance(asked, Request)
-        for path in [*asked.expect, *asked.present, *asked.id, *asked.label]:
+        for path in [*asked.expect, *asked.present, *asked.id, *asked.label, *(after.keep.values() if after else ())]:
             assert re.fullmatch(r"\w+(\.\w+)*", path), path
