@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from providers import registry
+from providers import registry, search
 from providers.models import Provider
 from providers.oauth import redirect_uri
 from providers.spec import ProviderSpec
@@ -106,7 +106,7 @@ def _find(code: str) -> Provider:
     Provider.objects.make_missing()
     known = {provider.code: provider for provider in Provider.objects.known()}
     if code not in known:
-        near = registry.nearest(code, known)
+        near = search.nearest(code, {code: row.spec for code, row in known.items()})
         meant = f" Did you mean {' or '.join(near)}?" if near else " `provider list` shows all."
         raise CommandError(f"There is no provider {code!r}.{meant}")
     return known[code]
