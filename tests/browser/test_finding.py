@@ -62,7 +62,7 @@ def test_a_phone_has_a_list_of_categories_to_choose_from(open_page: Open):
     tile(page, "Supabase")
     expect(page).to_have_url(re.compile(r"\?category=database$"))
     page.get_by_label("Search providers").fill("nothing like it")
-    page.get_by_text("Nothing found for").wait_for()
+    page.get_by_role("heading", name="Nothing found for").wait_for()
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
 
 
