@@ -1,89 +1,98 @@
 """What an agent may know: what is connected, what each service needs, how to call it. Never a credential.
 
-Every answer costs two reads beside the key's own, however much there is: the connections and the providers.
+Every answer costs two reads beside the key's own, however much there is: the connections and the providers. The
+summary and the context of one provider look at no more of them however large the catalogue is.
 """
 
 import shlex
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Collection
+from itertools import groupby, islice
 from typing import Any
 
 from apikeys.ledger import Caller
 from connections import errors
 from connections.models import Connection
 from connections.tokens import iso
-from providers import registry
+from providers import registry, search
 from providers.call import BEARER
 from providers.models import Provider
+from providers.offers import Offers
 from providers.parts import Example, Send, Service
 from providers.spec import ProviderSpec
 
 MOST_AVAILABLE = 10
 
 
-@dataclass(frozen=True)
-class View:
-    """What one caller may see: the offered providers, the most used first, and his connections by provider."""
-
-    providers: list[Provider]
-    connections: dict[str, list[Connection]]
+def _may_use(caller: Caller, code: str) -> bool:
+    return caller.key is None or caller.key.allows(code)
 
 
-def _view(caller: Caller) -> View:
-    def allowed(code: str) -> bool:
-        return caller.key is None or caller.key.allows(code)
+def _offered(caller: Caller) -> tuple[Offers, dict[str, ProviderSpec]]:
+    """What the instance offers, and those of it that the caller may use, the most used first."""
+    offers = Offers.read()
+    return offers, {code: spec for code, spec in offers.specs().items() if _may_use(caller, code)}
 
-    providers = [row for row in Provider.objects.defer("client_secret").offered() if allowed(row.code)]
-    mine = [row for row in Connection.objects.of(caller.user) if allowed(row.provider_id)]
-    return View(providers, {code: list(rows) for code, rows in groupby(mine, key=lambda row: row.provider_id)})
+
+def _connected(caller: Caller) -> dict[str, list[Connection]]:
+    mine = [row for row in Connection.objects.of(caller.user) if _may_use(caller, row.provider_id)]
+    return {code: list(rows) for code, rows in groupby(mine, key=lambda row: row.provider_id)}
 
 
 def summary(caller: Caller) -> dict[str, Any]:
     """``GET /ai/context/summary``: at most 500 bytes with three connections."""
-    view = _view(caller)
+    mine = _connected(caller)
     connected, attention = {}, {}
-    for code, rows in view.connections.items():
+    for code, rows in mine.items():
         trouble = rows[0].trouble()
         if trouble:
             attention[code] = trouble
         else:
             connected[code] = [service.code for service in rows[0].spec.ready_services(set(rows[0].scopes))]
-    free = [row.code for row in view.providers if row.is_configured() and row.code not in view.connections]
+    available, total = _available(caller, mine)
     return {
         "connected": connected,
         "attention": attention,
-        "available": free[:MOST_AVAILABLE],
-        "availableTotal": len(free),
+        "available": available,
+        "availableTotal": total,
         "next": "GET /ai/context/{provider}",
     }
 
 
+def _available(caller: Caller, mine: Collection[str]) -> tuple[list[str], int]:
+    """The most used that could be connected, and how many there are, without looking at each of the catalogue."""
+    offers = Offers.read()
+    if caller.key and caller.key.providers:
+        limited = set(caller.key.providers) - set(mine)
+        free = [code for code in offers.by_use(limited) if offers.is_ready(code)]
+        return free[:MOST_AVAILABLE], len(free)
+    free = list(islice((code for code in offers.ready() if code not in mine), MOST_AVAILABLE))
+    return free, offers.count_ready() - sum(offers.is_ready(code) for code in mine)
+
+
 def overview(caller: Caller) -> list[dict[str, Any]]:
     """``GET /ai/context``: connected providers in full, the others by code, name and kind alone."""
-    view = _view(caller)
-    full = [_described(row, view.connections[row.code]) for row in view.providers if row.code in view.connections]
-    rest = [_named(row) for row in view.providers if row.code not in view.connections]
-    return [*full, *rest]
+    mine = _connected(caller)
+    _, specs = _offered(caller)
+    full = [_described(spec, mine[code]) for code, spec in specs.items() if code in mine]
+    return [*full, *(_named(spec) for code, spec in specs.items() if code not in mine)]
 
 
-def _named(provider: Provider) -> dict[str, Any]:
-    spec = provider.spec
+def _named(spec: ProviderSpec) -> dict[str, Any]:
     return {"provider": spec.code, "name": spec.name, "tokenType": spec.kind, "connected": False}
 
 
 def provider(caller: Caller, code: str) -> dict[str, Any]:
     """``GET /ai/context/{provider}``. Raises Forbidden, ProviderNotFound."""
-    view = _view(caller)
-    found = next((row for row in view.providers if row.code == code), None)
-    if found is None:
-        raise _not_offered(caller, code, view)
-    return _described(found, view.connections.get(code, []))
+    row = Provider.objects.defer("client_secret").filter(code=code, enabled=True).first()
+    if row is None or not row.is_known() or not _may_use(caller, code):
+        raise _not_offered(caller, code)
+    return _described(row.spec, list(Connection.objects.to(code, caller.user).defer("provider__client_secret")))
 
 
-def _not_offered(caller: Caller, code: str, view: View) -> errors.ApiError:
-    if caller.key and not caller.key.allows(code) and code in registry.catalogue():
+def _not_offered(caller: Caller, code: str) -> errors.ApiError:
+    if not _may_use(caller, code) and code in registry.catalogue():
         return errors.Forbidden(f"This key may not use {code}.", hint="Its user can allow it in the dashboard.")
-    return errors.ProviderNotFound(code, registry.nearest(code, [row.code for row in view.providers]))
+    return errors.ProviderNotFound(code, search.nearest(code, _offered(caller)[1]))
 
 
 def service(caller: Caller, code: str, service_code: str) -> dict[str, Any]:
@@ -95,8 +104,8 @@ def service(caller: Caller, code: str, service_code: str) -> dict[str, Any]:
     return {**described, "service": services[service_code]}
 
 
-def _described(row: Provider, connections: list[Connection]) -> dict[str, Any]:
-    spec = connections[0].spec if connections and connections[0].is_known() else row.spec.by_way("")
+def _described(offered: ProviderSpec, connections: list[Connection]) -> dict[str, Any]:
+    spec = connections[0].spec if connections and connections[0].is_known() else offered.by_way("")
     granted = set(connections[0].scopes) if connections else set()
     body = {"provider": spec.code}
     optional = {"docsUrl": spec.docs_url, "notes": list(spec.notes)}
@@ -177,15 +186,14 @@ def _globless(url: str) -> str:
     return f"-g {_quoted(url)}" if set(url) & set("{}[]") else _quoted(url)
 
 
-def catalogue(caller: Caller, search: str) -> list[dict[str, Any]]:
-    """``GET /providers``: the enabled providers, the most used first; every word of `search` must be found."""
-    view = _view(caller)
-    words = search.lower().split()
-    return [_listed(row, view) for row in view.providers if all(word in row.spec.searched for word in words)]
+def catalogue(caller: Caller, query: str) -> list[dict[str, Any]]:
+    """``GET /providers``: the enabled providers, the most used first; with a query those it finds, the best first."""
+    mine = set(Connection.objects.filter(user=caller.user).values_list("provider_id", flat=True))
+    offers, specs = _offered(caller)
+    return [_listed(specs[code], offers, mine) for code in search.ranked(query, specs)]
 
 
-def _listed(row: Provider, view: View) -> dict[str, Any]:
-    spec = row.spec
+def _listed(spec: ProviderSpec, offers: Offers, mine: Collection[str]) -> dict[str, Any]:
     return {
         "code": spec.code,
         "name": spec.name,
@@ -193,7 +201,7 @@ def _listed(row: Provider, view: View) -> dict[str, Any]:
         "category": spec.category,
         "uses": spec.uses,
         "services": [service.code for service in spec.services],
-        "configured": row.is_configured(),
-        "connected": spec.code in view.connections,
+        "configured": offers.is_ready(spec.code),
+        "connected": spec.code in mine,
         "docsUrl": spec.docs_url or None,
     }

@@ -17,8 +17,9 @@ from apikeys.ledger import Caller, record
 from connections import connect, errors
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import LIFETIME
-from providers import oauth, registry
+from providers import oauth, search
 from providers.models import Provider
+from providers.offers import Offers
 from providers.spec import ProviderSpec
 
 
@@ -49,8 +50,9 @@ def offered_provider(caller: Caller, code: str) -> Provider:
     """The enabled provider of that code, if the caller's key may use it. Raises Forbidden, ProviderNotFound."""
     provider = Provider.objects.filter(code=code).first()
     if provider is None or not provider.enabled or not provider.is_known():
-        codes = [row.code for row in Provider.objects.offered() if caller.key is None or caller.key.allows(row.code)]
-        raise errors.ProviderNotFound(code, registry.nearest(code, codes))
+        offered = Offers.read().specs().items()
+        usable = {code: spec for code, spec in offered if caller.key is None or caller.key.allows(code)}
+        raise errors.ProviderNotFound(code, search.nearest(code, usable))
     if caller.key and not caller.key.allows(code):
         raise errors.Forbidden(f"This key may not use {code}.", hint="Its user can allow it in the dashboard.")
     return provider

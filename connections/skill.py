@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from connections import errors
 from connections.errors import KEY_PLACEHOLDER
-from providers.models import Provider
+from providers.offers import Offers
 from providers.spec import ProviderSpec
 
 NAME = "akhrot"
@@ -36,8 +36,7 @@ TELLING = (
 
 def markdown() -> str:
     """The document, the same for everybody and always the same for the same catalogue."""
-    offered = Provider.objects.defer("client_secret").offered()
-    specs = [row.spec for row in offered]
+    specs = list(Offers.read().specs().values())
     head = f"---\nname: {NAME}\ndescription: {DESCRIPTION}\n---\n"
     return "\n".join([head, _introduction(), _calls(), _providers(specs), _errors(), _notes()])
 

@@ -11,15 +11,19 @@ from django.db import transaction
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from apikeys.authentication import caller_of
 from apikeys.models import ApiKey, AuditEvent
 from connections import connect, sessions, wording
+from connections.catalogue import Shelf, Wish
 from connections.errors import ApiError
 from connections.models import Connection, OAuthSession, Refresh
 from connections.oauth_session import MOST_PENDING
 from providers.models import Provider
+from providers.offers import Offers
 
 RECENT = 6
 REVOCATIONS = {
@@ -79,25 +83,21 @@ def _last_fetches(connections: list[Connection]) -> dict[UUID, Any]:
 
 @login_required
 @require_GET
+@vary_on_headers("HX-Request")
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """The providers, searched and by category; htmx gets the cards alone."""
-    query, category = request.GET.get("q", "").strip()[:100], request.GET.get("category", "")[:40]
-    providers = Provider.objects.defer("client_secret").offered()
-    words = query.lower().split()
-    context = {
-        "section": "catalogue",
-        "query": query,
-        "category": category,
-        "categories": sorted({row.spec.category for row in providers if row.spec.category}),
-        "providers": [
-            row
-            for row in providers
-            if category in ("", row.spec.category) and all(word in row.spec.searched for word in words)
-        ],
-        "connected": set(Connection.objects.of(caller_of(request).user).values_list("provider_id", flat=True)),
-    }
-    partial = bool(getattr(request, "htmx", False))
-    return render(request, "app/_cards.html" if partial else "app/catalogue.html", context)
+    """The providers, searched, by category and state; htmx gets what was found alone."""
+    user = caller_of(request).user
+    connected = set(Connection.objects.filter(user=user).values_list("provider_id", flat=True))
+    shelf = Shelf(Wish.of(request.GET), Offers.read(), connected)
+    context = {"section": "catalogue", "shelf": shelf, "wish": shelf.wish, "is_operator": user.is_superuser}
+    htmx = getattr(request, "htmx", None)
+    if not htmx or htmx.history_restore_request:
+        return render(request, "app/catalogue.html", context)
+    answer = render(request, "app/_found.html", {**context, "partial": True})
+    # The address follows what is typed without a step of the browser's history for each letter.
+    if htmx.trigger == "finder":
+        answer["HX-Replace-Url"] = reverse("catalogue") + shelf.wish.address()
+    return answer
 
 
 def _offered(code: str) -> Provider:

@@ -16,7 +16,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from providers import oauth, registry
+from providers import oauth, registry, search
+from providers.filters import CategoryFilter
 from providers.forms import ProviderForm
 from providers.models import Provider
 from providers.oauth_parts import OAuth
@@ -64,11 +65,12 @@ class KindFilter(admin.SimpleListFilter):
 class ClientFilter(admin.SimpleListFilter):
     """Whether users can connect it already."""
 
-    title = "configured"
+    title = "state"
     parameter_name = "client"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ready", "Ready"), ("missing", "OAuth client not set"), ("refused", "OAuth client refused")]
+        client = {"set": "OAuth client set", "missing": "OAuth client not set", "refused": "OAuth client refused"}
+        return [("ready", "Ready"), *client.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
         refused = Q(client_refused_at__isnull=False)
@@ -76,6 +78,8 @@ class ClientFilter(admin.SimpleListFilter):
             return queryset.exclude(waiting_for_client() | refused)
         if self.value() == "missing":
             return queryset.filter(sent_there(), client_id="")
+        if self.value() == "set":
+            return queryset.filter(sent_there()).exclude(Q(client_id="") | refused)
         return queryset.filter(refused) if self.value() == "refused" else queryset
 
 
@@ -86,14 +90,14 @@ class ProviderAdmin(OwnProviderAdmin):
     form = ProviderForm
     list_display = ("name", "code", "kind", "enabled", "client", "connected")
     list_editable = ("enabled",)
-    list_filter = (KindFilter, "enabled", ClientFilter)
+    list_filter = (ClientFilter, CategoryFilter, KindFilter, "enabled")
     list_fullwidth = True
     search_fields = ("code",)
-    search_help_text = "Name, code or service"
+    search_help_text = "Name, other name, code or service"
     actions = ("enable", "disable")
     readonly_fields = (
         *("code", "kind", "documentation", "services", "checked", "connected", "file_removed"),
-        *("registration", "redirect_uri", "hosts", "scopes"),
+        *("steps", "redirect_uri", "hosts", "scopes"),
     )
     change_form_outer_before_template = "admin/providers/refused.html"
 
@@ -109,11 +113,9 @@ class ProviderAdmin(OwnProviderAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Provider], search_term: str
     ) -> tuple[QuerySet[Provider], bool]:
-        """By code, and by the name and services that stand in the specification."""
-        term = search_term.strip().lower()
-        named = [code for code, spec in registry.catalogue().items() if term in spec.searched]
-        found = Q(code__in=named) | Q(code__icontains=term) | Q(specification__name__icontains=term)
-        return queryset.filter(found), False
+        """As users find it: by names, services and uses. A row whose file is gone has its code alone."""
+        found = search.ranked(search_term, {row.code: row.spec for row in _known()})
+        return queryset.filter(Q(code__in=found) | Q(code__icontains=search_term.strip())), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         """The OAuth client only where the provider has one."""
@@ -125,7 +127,7 @@ class ProviderAdmin(OwnProviderAdmin):
         if not obj.is_known():
             return ((None, {"fields": ("code", "file_removed", "connected", "enabled")}), own)
         facts = ("code", "kind", "documentation", "services", "checked", "connected", "enabled")
-        client = ("registration", "redirect_uri", "hosts", "client_id", "new_secret", "forget_secret")
+        client = ("steps", "redirect_uri", "hosts", "client_id", "new_secret", "forget_secret")
         scopes = ("scopes", "extra_scopes")
         sets: list[Any] = [(None, {"fields": facts})]
         if obj.spec.sign_in:
@@ -199,11 +201,17 @@ class ProviderAdmin(OwnProviderAdmin):
         """Why there is so little to see."""
         return "Its file was removed from the catalogue. Its connections are kept, and refused."
 
-    @display(description="Register it at")
-    def registration(self, row: Provider) -> SafeString | None:
-        """Where the provider gives out OAuth clients."""
-        rule = _sign_in(row)
-        return _link(rule.registration_url or row.spec.docs_url) if rule else None
+    @display(description="How to register it")
+    def steps(self, row: Provider) -> str:
+        """From the provider's console to the first connection, with the scopes of every service to paste."""
+        spec = row.spec.sign_in
+        if spec is None or spec.oauth is None:
+            return ""
+        scopes = dict.fromkeys([*spec.scopes_for(list(spec.services)), *row.scopes_beside(spec)])
+        copy = render_to_string("admin/providers/copy.html", {"text": " ".join(scopes), "what": " the scopes"})
+        place = _link(spec.oauth.registration_url or spec.docs_url)
+        told = {"registration": place, "scopes": scopes, "copy_scopes": copy, "name": spec.name, "code": spec.code}
+        return render_to_string("admin/providers/steps.html", {**told, "is_public": spec.oauth.client_auth == "none"})
 
     @display(description="Redirect URI")
     def redirect_uri(self, row: Provider) -> str:

@@ -1,13 +1,11 @@
-"""Which providers there are: the shipped catalogue, the operator's files over it, and look-ups by code."""
+"""Which providers there are: the shipped catalogue, the operator's files over it."""
 
-import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -113,8 +111,32 @@ def load(folder: Path) -> dict[str, ProviderSpec]:
     return found
 
 
+class Catalogue(Mapping[str, ProviderSpec]):
+    """The providers that there are files of, by code, the most used first."""
+
+    def __init__(self, specs: Mapping[str, ProviderSpec]) -> None:
+        self._specs = dict(sorted(specs.items(), key=lambda item: (-item[1].popularity, item[0])))
+
+    def __getitem__(self, code: str) -> ProviderSpec:
+        return self._specs[code]
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._specs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    @cached_property
+    def at_once(self) -> Mapping[str, ProviderSpec]:
+        """Those that can be connected before an operator has set anything, in the same order."""
+        return {code: spec for code, spec in self._specs.items() if not spec.needs_client}
+
+
 @cache
-def catalogue() -> Mapping[str, ProviderSpec]:
+def catalogue() -> Catalogue:
     """The shipped providers, with the operator's AKHROT_CATALOG_DIR over them; read once in a process."""
     found = load(SHIPPED)
     if settings.AKHROT_CATALOG_DIR:
@@ -122,7 +144,7 @@ def catalogue() -> Mapping[str, ProviderSpec]:
         if not folder.is_dir():
             raise BadProviderFile(f"AKHROT_CATALOG_DIR: there is no folder {folder}")
         found |= load(folder)
-    return MappingProxyType(found)
+    return Catalogue(found)
 
 
 def file_text(code: str) -> str:
@@ -134,8 +156,3 @@ def file_text(code: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadProviderFile(f"{path}: cannot be read: {error}") from None
-
-
-def nearest(code: str, known: Iterable[str]) -> list[str]:
-    """Up to three of the `known` codes that `code` may have meant, the likeliest first."""
-    return difflib.get_close_matches(code.lower(), sorted(known), n=3, cutoff=0.5)

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import PrivateAttr, model_validator
 
-from providers import coherence, hosts
+from providers import coherence, hosts, search
 from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
@@ -144,11 +144,15 @@ class ProviderSpec(Part):
                     found.setdefault(name, set()).add(use)
         return found
 
+    @cached_property
+    def entry(self) -> search.Entry:
+        """By what people and agents find it."""
+        return search.Entry.of(self)
+
     @property
-    def searched(self) -> str:
-        """The words by which people and agents find it, in lower case."""
-        services = " ".join(f"{service.code} {service.name}" for service in self.services)
-        return f"{self.code} {self.name} {' '.join(self.aliases)} {self.category} {self.uses} {services}".lower()
+    def needs_client(self) -> bool:
+        """Whether nobody can connect it, in any way, before the operator has set an OAuth client."""
+        return all(not spec.is_pasted for spec in self.every_way().values())
 
     @property
     def kind(self) -> Literal["oauth2", "api_key", "mtproto"]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -39,8 +40,9 @@ class Mark:
 
 
 @register.simple_tag
+@lru_cache(maxsize=4096)
 def logo(code: str) -> str:
-    """The address of a provider's logo; empty where we have none, for a letter to stand in."""
+    """The address of a provider's logo; empty where we have none, for a letter to stand in. Looked for once."""
     path = f"logos/{code}.svg"
     return static(path) if finders.find(path) else ""
 

@@ -90,9 +90,12 @@ def test_every_page_fits_and_keeps_to_the_policy(open_page: Open, width: int, sc
 def test_the_redirect_uri_is_copied(open_page: Open, site: Site):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/admin/providers/provider/google/change/")
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == f"{site.url}/oauth/callback/google"
+    page.get_by_role("button", name="Copy the scopes").click()
+    page.get_by_role("button", name="Copy the scopes").wait_for(state="detached")
+    assert "https://www.googleapis.com/auth/drive" in page.evaluate("navigator.clipboard.readText()").split()
 
 
 def test_a_client_is_set_and_its_secret_not_shown_again(open_page: Open):

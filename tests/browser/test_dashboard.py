@@ -133,19 +133,6 @@ def test_a_connection_is_looked_at_and_ended_in_a_dialog_that_can_be_left(open_p
     page.get_by_text("MongoDB is disconnected").wait_for()
 
 
-def test_the_catalogue_is_searched_while_one_types(open_page: Open):
-    page = open_page()
-    page.goto("/app/providers/")
-    page.get_by_label("Search providers").press_sequentially("payments")
-    page.get_by_role("link", name="Twilio").wait_for(state="detached")
-    assert page.get_by_role("link", name="Stripe Payments, billing").is_visible()
-    assert page.url.endswith("?q=payments&category=")
-    page.get_by_label("Search providers").fill("")
-    page.get_by_text("Database", exact=True).first.click()
-    page.get_by_role("link", name="Stripe Payments, billing").wait_for(state="detached")
-    assert page.get_by_role("link", name="MongoDB Database").is_visible()
-
-
 def test_the_theme_follows_the_system_until_one_chooses(open_page: Open):
     page = open_page(color_scheme="dark")
     theme = "document.documentElement.dataset.bsTheme"

@@ -9,7 +9,7 @@ from django.test import Client
 from apikeys.ledger import Caller
 from connections import sessions
 from connections.models import Connection
-from providers import registry
+from providers import registry, search
 from tests.provider_http import ProviderHttp
 
 NOBODY = "00000000-0000-4000-8000-00000000000a"
@@ -204,9 +204,39 @@ def test_lists_have_pages(agent: Any, connect: Any):
 def test_the_catalogue_is_searched(agent: Any):
     found = agent.get("/providers?search=payments").json()["data"]["providers"]
     assert [provider["code"] for provider in found][:2] == ["stripe", "paypal"]
-    assert all("payments" in registry.catalogue()[provider["code"]].searched for provider in found)
+    assert all("payments" in registry.catalogue()[provider["code"]].entry.worth for provider in found)
     by_other_name = agent.get("/providers?search=outlook%20365").json()["data"]["providers"]
     assert [provider["code"] for provider in by_other_name] == ["microsoft"]
+
+
+def test_a_search_forgives_and_answers_the_best_first(agent: Any):
+    for typed, code in (("gmail", "google"), ("gihub", "github"), ("G%C3%8DT-hub", "github"), ("stirpe", "stripe")):
+        assert agent.get(f"/providers?search={typed}").json()["data"]["providers"][0]["code"] == code
+    nothing = agent.get("/providers?search=qwertyuiop").json()["data"]
+    assert nothing == {"providers": [], "next": None}
+
+
+def test_a_search_is_read_page_by_page_in_its_own_order(agent: Any):
+    whole: list[str] = []
+    query: str | None = ""
+    while query is not None:
+        data = agent.get(f"/providers?search=e{query}").json()["data"]
+        whole += [provider["code"] for provider in data["providers"]]
+        query = f"&cursor={data['next']}" if data["next"] else None
+    assert len(whole) > 100
+    assert whole == search.ranked("e", registry.catalogue())
+
+
+def test_another_name_of_a_provider_is_among_the_nearest_codes(agent: Any, configured: Any):
+    for wrong, code in (("gmail", "google"), ("entra-id", "microsoft"), ("gmail-api", "google")):
+        for answer in (
+            agent.get(f"/ai/context/{wrong}"),
+            agent.post("/oauth/sessions", {"provider": wrong}),
+            agent.post("/tokens/fetch", {"provider": wrong}),
+        ):
+            assert f"Did you mean: {code}" in error(answer, 404, "PROVIDER_NOT_FOUND")["hint"]
+    configured("google", enabled=False)
+    assert "google" not in error(agent.get("/ai/context/gmail"), 404, "PROVIDER_NOT_FOUND")["hint"].split(", ")
 
 
 def test_the_catalogue_is_read_page_by_page(agent: Any):

@@ -135,9 +135,3 @@ def test_shuffled_pieces_of_files_never_crash(lines: list[str], other: dict[str,
 def test_any_document_is_a_provider_or_a_bad_file(document: dict[str, object]) -> None:
     with contextlib.suppress(BadProviderFile):
         registry.validate(document, source="admin")
-
-
-def test_the_nearest_codes_are_the_likeliest() -> None:
-    known = ["google", "github", "gitlab", "slack"]
-    assert registry.nearest("GitHb", known)[0] == "github"
-    assert registry.nearest("zzz", known) == []

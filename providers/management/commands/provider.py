@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from providers import registry, toml
+from providers import registry, search, toml
 from providers.discovery import DiscoveryFailed, discover
 from providers.models import Provider
 from providers.oauth import redirect_uri
@@ -140,7 +140,7 @@ def _find(code: str) -> Provider:
     Provider.objects.make_missing()
     known = {provider.code: provider for provider in Provider.objects.known()}
     if code not in known:
-        near = registry.nearest(code, known)
+        near = search.nearest(code, {code: row.spec for code, row in known.items()})
         meant = f" Did you mean {' or '.join(near)}?" if near else " `provider list` shows all."
         raise CommandError(f"There is no provider {code!r}.{meant}")
     return known[code]

@@ -1,0 +1,150 @@
+"""The dashboard's catalogue: what was found, how much of it is where, and one page of it."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from providers import categories, search
+from providers.offers import Offers
+from providers.spec import ProviderSpec
+
+PAGE = 24
+STATES = {
+    "": "All",
+    "ready": "Ready",
+    "waiting": "Needs an OAuth client",
+    "connected": "Connected",
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody looks for; the address of the page that shows it says nothing that is left empty."""
+
+    query: str = ""
+    category: str = ""
+    state: str = ""
+    page: int = 1
+
+    @classmethod
+    def of(cls, given: Any) -> "Wish":
+        """What the query of a request asks for; nonsense asks for nothing."""
+        page, state = given.get("page", ""), given.get("state", "")
+        return cls(
+            query=given.get("q", "").replace("\0", "").strip()[:100],
+            category=given.get("category", "")[:40],
+            state=state if state in STATES else "",
+            page=int(page) if page.isdecimal() and page.isascii() and 0 < len(page) < 6 else 1,
+        )
+
+    def address(self, **change: Any) -> str:
+        """The query string of this wish with a change, on its first page unless that is the change."""
+        wish = replace(self, **{"page": 1, **change})
+        page = wish.page if wish.page > 1 else ""
+        named = {"q": wish.query, "category": wish.category, "state": wish.state, "page": page}
+        return "?" + urlencode({name: value for name, value in named.items() if value})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A category or a state to choose: its words, how many providers it has, and where it leads."""
+
+    value: str
+    title: str
+    number: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One provider as the catalogue shows it, with its state: one of `STATES`."""
+
+    spec: ProviderSpec
+    state: str
+
+
+class Shelf:
+    """What of `offers` a wish finds. `connected` are the codes that the user has connected."""
+
+    def __init__(self, wish: Wish, offers: Offers, connected: Collection[str]) -> None:
+        self.wish = wish
+        self._offers = offers
+        self._connected = connected
+        self._specs = offers.specs()
+        self._found = search.ranked(wish.query, self._specs)
+        in_category = [code for code in self._found if wish.category in ("", self._specs[code].category)]
+        self._states = {code: self._state(code) for code in self._found}
+        self._shown = [code for code in in_category if self._is_chosen(code)]
+        self._in_category = in_category
+
+    def _state(self, code: str) -> str:
+        if code in self._connected:
+            return "connected"
+        return "ready" if self._offers.is_ready(code) else "waiting"
+
+    def _is_chosen(self, code: str) -> bool:
+        return self.wish.state in ("", self._states[code])
+
+    @property
+    def number(self) -> int:
+        """How many providers there are on all pages."""
+        return len(self._shown)
+
+    @property
+    def elsewhere(self) -> int:
+        """How many the words alone find."""
+        return len(self._found)
+
+    @cached_property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.number // PAGE))
+
+    @property
+    def page(self) -> int:
+        """The one that is shown."""
+        return min(self.wish.page, self.pages)
+
+    def tiles(self) -> list[Tile]:
+        """The providers of this page."""
+        shown = self._shown[(self.page - 1) * PAGE : self.page * PAGE]
+        return [Tile(self._specs[code], self._states[code]) for code in shown]
+
+    def near(self) -> list[Tile]:
+        """Where the words find nothing: what may have been meant."""
+        codes = [] if self._found else search.nearest(self.wish.query, self._specs)
+        return [Tile(self._specs[code], self._state(code)) for code in codes]
+
+    def categories(self) -> list[Choice]:
+        """Every category that the instance has, with how many of the found ones it has in the chosen state."""
+        numbers = Counter(self._specs[code].category for code in self._found if self._is_chosen(code))
+        named = sorted({spec.category for spec in self._specs.values()} - {""}, key=categories.place)
+        every = Choice("", "All categories", numbers.total(), self.wish.address(category=""))
+        return [every, *(self._category(name, numbers[name]) for name in named)]
+
+    def _category(self, name: str, number: int) -> Choice:
+        return Choice(name, categories.title(name), number, self.wish.address(category=name))
+
+    def states(self) -> list[Choice]:
+        """Every state, with how many of the chosen category are in it."""
+        numbers = Counter(self._states[code] for code in self._in_category)
+        numbers[""] = numbers.total()
+        return [Choice(state, title, numbers[state], self.wish.address(state=state)) for state, title in STATES.items()]
+
+    @property
+    def earlier(self) -> str:
+        """The address of the page before; empty on the first."""
+        return self.wish.address(page=self.page - 1) if self.page > 1 else ""
+
+    @property
+    def later(self) -> str:
+        """The address of the page after; empty on the last."""
+        return self.wish.address(page=self.page + 1) if self.page < self.pages else ""
+
+    @property
+    def everywhere(self) -> str:
+        """The address of the same words in all categories and states."""
+        return self.wish.address(category="", state="")
