@@ -218,9 +218,10 @@ class OAuthProvider:
 
     def _granted(self, paths: Mapping[str, str]) -> dict[str, Any]:
         firsts, seconds = self._parted()
-        granted: dict[str, Any] = (
-            {paths.get("scope", "scope"): self.oauth.scope_separator.join(firsts)} if firsts else {}
-        )
+        # A separator that nobody would look for in an answer: there are JSON lists for that.
+        plain = self.oauth.scope_separator in (" ", ",")
+        told = self.oauth.scope_separator.join(firsts) if plain else firsts
+        granted: dict[str, Any] = {paths.get("scope", "scope"): told} if firsts else {}
         if (rule := self.oauth.second) and seconds and self.issued == 1:
             self.extra[rule.name] = "second-1"
             granted |= {rule.access_token: "second-1", rule.scope: self.oauth.scope_separator.join(seconds)}

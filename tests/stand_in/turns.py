@@ -54,19 +54,24 @@ class Turn:
         return {**({"Content-Type": kind} if kind else {}), **self.headers}
 
     def _body(self, request: httpx.Request) -> Any:
-        if not request.content:
-            return None
-        if self.json is not None:
-            return json.loads(request.content)
-        pairs = _pairs(request.content)
-        return dict(pairs) if len(dict(pairs)) == len(pairs) else pairs
+        """What was sent, as a dictionary if it is what was due; else as it came."""
+        text = request.content.decode()
+        try:
+            if self.json is not None and text:
+                return json.loads(text)
+            pairs = _pairs(request.content)
+        except ValueError:
+            return text
+        return dict(pairs) or None if len(dict(pairs)) == len(pairs) else pairs
 
     def _proven(self, sent: Any) -> Any:
-        """`sent` without the verifier, if that belongs to the challenge."""
-        pairs = list(sent.items()) if isinstance(sent, dict) else list(sent or [])
+        """`sent` without the verifier that belongs to the challenge; nothing at all if there is none."""
+        if not isinstance(sent, dict | list):
+            return []
+        pairs = list(sent.items()) if isinstance(sent, dict) else sent
         proofs = [value for name, value in pairs if name == self.verifier]
         if len(proofs) != 1 or challenge_of(proofs[0]) != self.challenge:
-            return sent
+            return []
         left = [(name, value) for name, value in pairs if name != self.verifier]
         return dict(left) if isinstance(sent, dict) else left
 
