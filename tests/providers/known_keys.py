@@ -66,7 +66,7 @@ PASTED = {
         headers={"Authorization": "Bearer SG.1"},
     ),
     # A key of its own stands without the word Bearer there.
-    "linear-key": Pasted(
+    "linear:key": Pasted(
         docs="https://linear.app/developers/graphql",
         fields={"apiKey": "lin_api_1"},
         check=Call(
@@ -78,7 +78,7 @@ PASTED = {
         answer={"data": {"viewer": {"id": "1", "name": "Ada", "email": "ada@example.com"}}},
         headers={"Authorization": "lin_api_1"},
     ),
-    "discord-bot": Pasted(
+    "discord:bot": Pasted(
         docs="https://discord.com/developers/docs/reference#authentication",
         fields={"botToken": "b1"},
         check=Call(url="https://discord.com/api/v10/users/@me", headers={"Authorization": "Bot b1"}),

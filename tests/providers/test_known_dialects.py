@@ -17,6 +17,8 @@ from tests.provider_http import ProviderHttp
 from tests.providers.known_dialects import BASIC, SIGN_INS, Call, SignIn
 from tests.providers.known_keys import PASTED, Pasted
 
+pytestmark = pytest.mark.catalogue
+
 OURS = Client(id="client-1", secret="secret-1")
 HELD = {"access_token": "access-1", "refresh_token": "refresh-1"}
 ISSUED = {"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600}
@@ -36,8 +38,10 @@ each_revocation = pytest.mark.parametrize(
 )
 
 
-def spec_of(code: str) -> ProviderSpec:
-    return BY_CODE[code].by_way("")
+def spec_of(name: str) -> ProviderSpec:
+    """By the provider's code, with that of a way behind a colon."""
+    code, _, way = name.partition(":")
+    return BY_CODE[code].by_way(way)
 
 
 def sent_in(request: httpx.Request, kind: str) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from tests.stand_in.forms import FORMS
 from tests.stand_in.oauth import CLIENT, LIFETIME, SECRET, OAuthProvider
 from tests.stand_in.turns import StandIn
 
+pytestmark = pytest.mark.catalogue
+
 SENT_THERE = [spec for spec in [*WAYS, *FORMS] if not spec.is_pasted]
 CLIENTS = [spec for spec in [*WAYS, *FORMS] if spec.is_pasted and spec.oauth]
 # Telegram's sessions are no HTTP, and have tests of their own.
@@ -117,9 +119,10 @@ def consented(provider: OAuthProvider, agent: Agent, browser: Client) -> Connect
     provider.expect_connection()
     answer = browser.get(f"/oauth/callback/{spec.code}?{urlencode(back)}")
     assert (answer.status_code, answer.headers.get("Location")) == (303, page), provider.stand_in.complaints
-    if provider.oauth.after and provider.oauth.after.list is not None:
-        chosen = ":".join(f"the {path}" for path in provider.oauth.after.id)
-        browser.post(f"{page}/choose", {"item": chosen})
+    rule = provider.oauth.after
+    if rule and rule.list is not None:
+        kept = {path: provider.extra[name] for name, path in rule.keep.items()}
+        browser.post(f"{page}/choose", {"item": ":".join(kept.get(path, f"the {path}") for path in rule.id)})
     assert agent.get(page.replace("/connect/", "/oauth/sessions/")).json()["data"]["status"] == "completed"
     return Connection.objects.get()
 
