@@ -112,6 +112,9 @@ def _of_requests(rule: OAuth) -> Iterator[str]:
         yield 'oauth.body: "json" has no meaning for a request by GET'
     if rule.exchange and not any("accessToken" in placeholders(one) for one in rule.exchange.params.values()):
         yield "oauth.exchange.params: must send {accessToken}, the token to exchange"
+    shown = rule.revoke.client_auth or rule.client_auth
+    if rule.revoke_url and rule.revoke.body != "form" and shown == "client_secret_post":
+        yield 'oauth.revoke.client_auth: "client_secret_post" needs body = "form" to stand in'
 
 
 def _of_refreshing(rule: OAuth) -> Iterator[str]:

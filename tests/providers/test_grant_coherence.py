@@ -110,6 +110,10 @@ FILES = [
     ('headers = { A = "{kye}" }\n' + OAUTH, "headers.A: uses {kye}"),
     (OAUTH + '[[services]]\ncode = "s"\nname = "S"\nheaders = { A = "{kye}" }\n', "services.s.headers.A: uses {kye}"),
     (at("https://a@x.example/"), "base_url: no user name stands in an address"),
+    (
+        OAUTH + 'revoke_url = "https://x.example/revoke"\nrevoke = { body = "json" }\n',
+        'oauth.revoke.client_auth: "client_secret_post" needs body = "form"',
+    ),
 ]
 
 
