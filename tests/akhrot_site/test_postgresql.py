@@ -36,8 +36,9 @@ def test_no_request_fails_after_the_server_has_closed_all_connections():
     settings = connection.settings_dict
     where = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
     with psycopg.connect(**{name: value for name, value in where.items() if value}, autocommit=True) as server:
+        # With a time-out in milliseconds it answers when the process is gone, and its sockets are closed.
         server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     for _ in range(6):
