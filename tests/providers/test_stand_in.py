@@ -145,7 +145,7 @@ def test_another_refresh(keys, stand_in):
     [
         ("oauth", {"revoke_url": "https://plain.example/{clientId}/revoke"}),
         ("oauth.revoke", {"method": "DELETE"}),
-        ("oauth.revoke", {"body": "json"}),
+        ("oauth.revoke", {"body": "json", "client_auth": "none"}),
         ("oauth.revoke", {"params": {"token": "{accessToken}"}}),
         ("oauth.revoke", {"client_auth": "bearer"}),
         ("oauth.revoke", {"client_auth": "client_secret_basic"}),
