@@ -156,9 +156,12 @@ class Connection(Refreshable):
         opened: dict[str, Any] = json.loads(self.secrets)
         return opened
 
-    def values(self) -> dict[str, str]:
-        """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``."""
-        held = self.held()
+    def values(self, held: dict[str, Any] | None = None) -> dict[str, str]:
+        """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``.
+
+        `held` is what `held` gives, for who has it already.
+        """
+        held = self.held() if held is None else held
         given = {**self.inputs, **lasting(self.spec.oauth, held.get("extra", {})), **held.get("fields", {})}
         token = held.get("access_token") or given.get(self.spec.token_field if self.spec.fields else "", "")
         return self.spec.values({**given, "accessToken": token})

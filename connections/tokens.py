@@ -220,7 +220,8 @@ def _unavailable(connection: Connection, landing: flights.Landing) -> errors.Api
 
 
 def _answer(connection: Connection, service: Service | None) -> dict[str, Any]:
-    spec, values, held = connection.spec, connection.values(), connection.held()
+    spec, held = connection.spec, connection.held()
+    values = connection.values(held)
     ready = call.prepare(spec, values, service=service)
     common = {
         "provider": spec.code,

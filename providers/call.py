@@ -8,7 +8,7 @@ from providers.parts import Send, Service
 from providers.spec import ProviderSpec
 from providers.template import fill, placeholders
 
-BEARER = Send(headers={"Authorization": "Bearer {accessToken}"})
+BEARER, UNSAID = Send(headers={"Authorization": "Bearer {accessToken}"}), Send()
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +33,7 @@ def prepare(spec: ProviderSpec, values: Mapping[str, str], *, service: Service |
     known = spec.values(dict(values))
     if spec.fields and not known.get("accessToken"):
         known["accessToken"] = known.get(spec.token_field, "")
-    send = BEARER if spec.auth == "oauth2" and spec.send == Send() else spec.send
+    send = BEARER if spec.auth == "oauth2" and spec.send == UNSAID else spec.send
     more = {**spec.headers, **(service.headers if service else {})}
     headers = {**_credential_headers(send, known), **_filled(more, known)}
     base_url = fill((service.base_url if service else "") or spec.base_url, known, url=True)
