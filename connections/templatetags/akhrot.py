@@ -1,5 +1,6 @@
 """What the dashboard's templates show of rows: logos, states and times in words."""
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,8 +14,8 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timesince import timesince, timeuntil
 
+from connections import times
 from connections.models import Connection, Refresh
 from connections.wording import reason_in_words
 from providers.parts import Service
@@ -57,7 +58,8 @@ def mark(connection: Connection) -> Mark:
     if connection.trouble():
         return Mark("warn", "Needs the operator")
     if connection.ends_at and connection.reminded_days is not None:
-        return Mark("warn", f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}")
+        verb = "Ended" if connection.ends_at <= timezone.now() else "Ends"
+        return Mark("warn", f"{verb} {times.days(connection.ends_at)}")
     marks = {
         Connection.Verification.UNVERIFIED: Mark("warn", "Unverified"),
         Connection.Verification.RESTRICTED: Mark("calm", "Restricted"),
@@ -69,14 +71,14 @@ def mark(connection: Connection) -> Mark:
 def lasts(connection: Connection) -> str:
     """How long its credential lasts, in words."""
     if connection.spec.kind != "oauth2" and connection.ends_at:
-        return f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}"
+        return f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {times.days(connection.ends_at)}"
     if connection.spec.kind != "oauth2":
         return "Until you revoke it"
     if connection.expires_at is None:
         return "Does not end"
     if connection.refreshable and not connection.is_dead():
         return "Renewed by itself"
-    return f"{'Ended' if connection.is_expired() else 'Ends'} {ago(connection.expires_at)}"
+    return f"{'Ended' if connection.is_expired() else 'Ends'} {times.ago(connection.expires_at)}"
 
 
 @register.filter
@@ -85,23 +87,14 @@ def way(spec: ProviderSpec) -> str:
     return spec.way_name
 
 
-@register.filter
-def ago(moment: Any) -> str:
-    """A time in words, past or to come: "5 minutes ago", "in 2 hours", "just now", "never"."""
-    if moment is None:
-        return "never"
-    passed = moment <= timezone.now()
-    words = (timesince(moment) if passed else timeuntil(moment)).split(",")[0].replace("\xa0", " ")
-    if words.startswith("0"):
-        return "just now"
-    return f"{words} ago" if passed else f"in {words}"
+register.filter("ago", times.ago)
+register.filter("days", times.days)
 
 
-@register.filter
-def days(moment: Any) -> str:
-    """The same, but what is less than two months ahead to the day: "in 12 days"."""
-    ahead = (moment - timezone.now()).days
-    return f"in {ahead} days" if 2 <= ahead < 60 else ago(moment)
+@register.simple_tag
+def moment(value: dt.datetime | None, form: str = "") -> SafeString:
+    """A time as an element: its words, with the exact time on hover. ``"days"`` as `form` tells an end to the day."""
+    return times.element(value, times.days(value) if value and form == "days" else "")
 
 
 @register.filter
