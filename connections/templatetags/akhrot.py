@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +9,16 @@ from django import template
 from django.contrib.staticfiles import finders
 from django.forms import CheckboxInput, Select
 from django.forms.boundfield import BoundField
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from connections import times
+from connections.first_minutes import ON_THE_PATH, Path
 from connections.models import Connection, Refresh
+from connections.standing import standing
 from connections.wording import reason_in_words
 from providers.parts import Service
 from providers.spec import ProviderSpec
@@ -32,39 +34,12 @@ COMMON_SCOPES = {
 }
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A state: the kind that gives its colour, and its text."""
-
-    kind: str
-    text: str
-
-
 @register.simple_tag
 @lru_cache(maxsize=4096)
 def logo(code: str) -> str:
     """The address of a provider's logo; empty where we have none, for a letter to stand in. Looked for once."""
     path = f"logos/{code}.svg"
     return static(path) if finders.find(path) else ""
-
-
-@register.filter
-def mark(connection: Connection) -> Mark:
-    """The state of a connection, to be shown in its colour."""
-    if not connection.provider.enabled:
-        return Mark("off", "Turned off")
-    if connection.needs_user():
-        return Mark("bad", "Needs you")
-    if connection.trouble():
-        return Mark("warn", "Needs the operator")
-    if connection.ends_at and connection.reminded_days is not None:
-        verb = "Ended" if connection.ends_at <= timezone.now() else "Ends"
-        return Mark("warn", f"{verb} {times.days(connection.ends_at)}")
-    marks = {
-        Connection.Verification.UNVERIFIED: Mark("warn", "Unverified"),
-        Connection.Verification.RESTRICTED: Mark("calm", "Restricted"),
-    }
-    return marks.get(connection.verification, Mark("good", "Active"))  # type: ignore[call-overload,no-any-return]
 
 
 @register.filter
@@ -87,8 +62,27 @@ def way(spec: ProviderSpec) -> str:
     return spec.way_name
 
 
+register.filter("standing", standing)
 register.filter("ago", times.ago)
 register.filter("days", times.days)
+
+
+@register.simple_tag(takes_context=True)
+def next_step(context: template.Context, form: str = "strip") -> SafeString:
+    """Where the first minutes go on, for who is on that path and on another page of it: a strip, or a ``"button"``.
+
+    Whoever is not on it costs no read.
+    """
+    request: Any = context.get("request")
+    if request is None or not request.user.is_authenticated or not request.session.get(ON_THE_PATH):
+        return mark_safe("")
+    if context.get("section") in ("home", "start"):
+        return mark_safe("")
+    step = Path(request.user).next
+    if step is None:
+        return mark_safe("")
+    shown = {"step": step, "is_here": step.page == context.get("section"), "form": form}
+    return mark_safe(render_to_string("parts/next_step.html", shown))  # noqa: S308
 
 
 @register.simple_tag
