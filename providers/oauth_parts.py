@@ -6,20 +6,28 @@ from pydantic import Field, JsonValue
 
 from providers.parts import Name, Part, Request, Template, Url
 
-# Where things stand in a token answer.
-Paths = dict[
-    Literal[
-        "access_token",
-        "refresh_token",
-        "expires_in",
-        "expires_at",
-        "refresh_expires_in",
-        "refresh_expires_at",
-        "scope",
-        "error",
-    ],
-    str,
-]
+
+class Paths(Part):
+    """Where things stand in a token answer, by RFC 6749 section 5.1 unless the file says otherwise.
+
+    It has no name for the seconds until the refresh token ends; ``refresh_token_expires_in`` is what most providers
+    call them.
+    """
+
+    access_token: str = "access_token"  # noqa: S105
+    refresh_token: str = "refresh_token"  # noqa: S105
+    scope: str = "scope"
+    """A text with spaces or commas between the scopes, or a JSON list."""
+    expires_in: str = "expires_in"
+    """Seconds, as a number or its text."""
+    expires_at: str = ""
+    """The same as a moment: seconds or milliseconds since 1970, or ISO 8601 (without an offset: UTC)."""
+    refresh_expires_in: str = "refresh_token_expires_in"
+    """Seconds until the refresh token ends."""
+    refresh_expires_at: str = ""
+    """The same as a moment."""
+    error: str = "error"
+    """The error's code, a text or a number."""
 
 
 class Revoke(Part):
@@ -64,7 +72,7 @@ class Exchange(Part):
     method: Literal["GET", "POST"] = "GET"
     params: dict[str, Template]
     """All that is sent, over ``{accessToken}``, ``{clientId}``, ``{clientSecret}``, inputs and maps."""
-    answer: Paths = {}
+    answer: Paths = Paths()
     """As in ``[oauth]``, for the answer to this request and to those by ``refresh_with = "access_token"``."""
 
 
@@ -134,10 +142,8 @@ class OAuth(Part):
     """The same to refresh."""
     param_names: dict[str, str] = {}
     """Renamed parameters: ``client_id = "client_key"`` (TikTok)."""
-    answer: Paths = {}
-    """Paths in the token answer, where they differ from RFC 6749 section 5.1. It has no name for the seconds until the
-    refresh token ends; ``refresh_token_expires_in`` is what most providers call them. ``expires_at`` and
-    ``refresh_expires_at`` are moments instead: seconds or milliseconds since 1970, or ISO 8601."""
+    answer: Paths = Paths()
+    """Paths in the token answer, where things stand elsewhere."""
     keep: dict[Name, str] = {}
     """What else of the token answer an agent needs: name in ``extra`` to path in the answer."""
     callback_keep: dict[Name, str] = {}
