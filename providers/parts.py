@@ -57,7 +57,8 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 class Part(BaseModel):
     """What every table of a provider file has in common: frozen, and no unknown key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+    # Files are validated whole. Few tables are ever made alone, and a start need not wait for the others' validators.
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False, defer_build=True)
 
 
 class Checked(Part):

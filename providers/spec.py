@@ -39,7 +39,7 @@ class UnknownWay(LookupError):
     """The provider is not connected in this way, or not any more."""
 
 
-class ProviderSpec(Part):
+class ProviderSpec(Part, defer_build=False):
     """One provider: who it is, how one connects to it and how one calls it afterwards.
 
     With several `ways` to connect it, what stands beside them is the default way. `by_way` gives each as if it were
