@@ -23,12 +23,12 @@ class Paths(Part):
     expires_in: str = "expires_in"
     """Seconds that the access token lives, as a number or its text."""
     expires_at: str = ""
-    """The same as a moment: seconds or milliseconds since 1970, or ISO 8601 (without an offset: UTC). Used where
-    `expires_in` says nothing."""
+    """The moment at which the access token ends: seconds or milliseconds since 1970, or ISO 8601 (without an offset:
+    UTC). Used where `expires_in` says nothing."""
     refresh_expires_in: str = "refresh_token_expires_in"
     """Seconds until the refresh token ends."""
     refresh_expires_at: str = ""
-    """The same as a moment."""
+    """The moment at which the refresh token ends, in the forms of `expires_at`."""
     error: str = "error"
     """The error's code, a text or a number (`error.code`). It is compared with `revoked_errors` and `client_errors`,
     whatever the status."""
@@ -126,11 +126,11 @@ class OAuth(Part):
     """Default: `token_url`.
     The token endpoint for refreshing, where it is another one."""
     token_method: Literal["GET", "POST"] = "POST"  # noqa: S105
-    """`"POST"`, or `"GET"`: all parameters go into the query, which only this provider sees. Not with
-    `body = "json"`."""
+    """How the token endpoint is asked: `"POST"`, or `"GET"` with all parameters in the query, which only this provider
+    sees. Not with `body = "json"`."""
     refresh_method: Literal["GET", "POST"] | None = None
     """Default: `token_method`.
-    `"POST"` or `"GET"`, to refresh."""
+    How the token endpoint is asked to refresh: `"POST"` or `"GET"`."""
     refresh_with: Literal["refresh_token", "access_token"] = "refresh_token"
     """`"refresh_token"`, or `"access_token"`: there is no refresh token, and a token that lives is traded for the next
     one. `refresh_url` and `refresh_params` are needed then, and are all that is sent."""
@@ -141,7 +141,7 @@ class OAuth(Part):
     revoke_url: Url = ""
     """Where a grant is given back; a template, also over `{clientId}`. Without one nothing can be given back."""
     revoke: Revoke = Revoke()
-    """How it is given back, where that differs from RFC 7009."""
+    """How a grant is given back, where that differs from RFC 7009."""
     identity: Request | None = None
     """The call that tells whose grant it is. Without one, renewing a connection always asks the user."""
     after: After | None = None
@@ -157,7 +157,7 @@ class OAuth(Part):
     scope_separator: str = " "
     """What stands between the scopes that are asked for."""
     scope_param: str = "scope"
-    """The parameter in which they are asked for."""
+    """The parameter of `authorize_url` in which the scopes are asked for."""
     pkce: Literal["required", "supported", "unsupported"] = "supported"
     """`"required"`, `"supported"`, or `"unsupported"` where the provider refuses it, so that it is left out."""
     client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_post"
@@ -172,7 +172,7 @@ class OAuth(Part):
     """Parameters to send along for the first token: templates over fields, inputs and maps. A `grant_type` among them
     takes the place of the usual one."""
     refresh_params: dict[str, Template] = {}
-    """The same to refresh."""
+    """Parameters to send along when refreshing: templates like those of `token_params`, also with a `grant_type`."""
     param_names: dict[str, str] = {}
     """Renamed parameters, from the usual name to the provider's: `client_id = "client_key"`."""
     answer: Paths = Paths()
@@ -180,7 +180,7 @@ class OAuth(Part):
     keep: dict[Name, str] = {}
     """What else of the token answer an agent needs: from the name in `extra` and in templates to the path."""
     callback_keep: dict[Name, str] = {}
-    """The same from the parameters of the callback."""
+    """What of the callback's parameters an agent needs: from the name in `extra` and in templates to the parameter."""
     lifetime: int | None = Field(default=None, gt=0)
     """Seconds an access token lives when the answer does not say. Without it: until the provider refuses it."""
     refresh_lifetime: int | None = Field(default=None, gt=0)

@@ -205,7 +205,7 @@ class Verify(Request):
     restricted_status: tuple[int, ...] = ()
     """Statuses which say: the credential is good, but may not make this very call."""
     restricted_expect: dict[str, JsonValue] = {}
-    """The same by paths of the JSON answer. With both keys both must hold."""
+    """Paths of the JSON answer and the values which say that. With both keys both must hold."""
 
     def is_restricted_by(self, status: int, document: Any) -> bool:
         """Whether the answer means "valid but restricted"."""

@@ -54,7 +54,7 @@ class Way(WayName):
     """Default: the top's.
     Where the API is by this way; a template."""
     oauth: OAuth | None = None
-    """Its OAuth, as at the top; as if the file had none without it."""
+    """Its OAuth, as at the top; nothing of the top's holds."""
     inputs: tuple[Input, ...] = ()
     """What is asked before the redirect; nothing of the top's is."""
     fields: tuple[CredentialField, ...] = ()
