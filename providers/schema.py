@@ -78,8 +78,10 @@ class _Generator(GenerateJsonSchema):
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
         # Editors of TOML know older drafts, which have no prefixItems. Both templates of a pair are alike.
         made = super().tuple_schema(schema)
-        first, *others = made.pop("prefixItems", [{}])
-        return made | ({"items": first} if others and all(one == first for one in others) else {})
+        places = made.get("prefixItems", [])
+        if not places or any(one != places[0] for one in places):
+            return made
+        return {name: value for name, value in made.items() if name != "prefixItems"} | {"items": places[0]}
 
 
 def _describe(schema: dict[str, Any], kind: type[Part], keys: list[Key]) -> None:
@@ -123,9 +125,9 @@ def _key(kind: type[Part], name: str) -> Key:
 
 def _plain(value: Any) -> Any:
     """A default as JSON has it, of a table only what is not its own default."""
-    return (
-        value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, Part) else to_jsonable_python(value)
-    )
+    if isinstance(value, Part):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    return to_jsonable_python(value)
 
 
 def _parted(text: str) -> tuple[str, str]:
