@@ -24,6 +24,8 @@ DEEDS = {
     "connection.add": "{provider} was connected",
     "connection.lose": "{provider} refused to renew its token: it needs you",
     "connection.renew": "{provider} was connected again",
+    "connection.rename": "{provider} got another name from you",
+    "connection.test": "You tested {provider}",
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
     "key.revoke": "An API key was revoked",
