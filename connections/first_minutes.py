@@ -84,6 +84,11 @@ class Step:
         return STEPS[self.code][1]
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether that is another page, which can be gone to whatever comes next."""
+        return self.page != "start"
+
+    @property
     def template(self) -> str:
         """What helps to do it."""
         return f"app/_step_{self.code}.html"

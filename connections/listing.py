@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.last_uses import Use, last_uses
 from connections.models import FETCH_ORDER, Connection, ConnectionQuerySet
 from connections.standing import Finder, needs_its_user
-from providers import search
+from providers import registry, search
 from providers.models import Provider
 from providers.spec import ProviderSpec
 
@@ -127,8 +127,7 @@ class Listing:
         self._user = user
         self._mine: ConnectionQuerySet = Connection.objects.filter(user=user)
         codes = list(self._mine.order_by().values_list("provider_id", flat=True).distinct())
-        rows = Provider.objects.defer("client_secret").filter(code__in=codes)
-        self._specs = {row.code: row.spec for row in rows if row.is_known()}
+        self._specs = _specs(codes)
         self._finder = Finder(frozenset(self._specs), timezone.now())
         self._every = self._numbers(Q())
         self._found = self._numbers(_matching(wish.query, self._every, self._specs)) if wish.query else self._every
@@ -254,6 +253,16 @@ class Listing:
     def everywhere(self) -> str:
         """The address of the same words in all states and with all providers."""
         return self.wish.address(provider="", state="")
+
+
+def _specs(codes: list[str]) -> dict[str, ProviderSpec]:
+    """The specifications of those of `codes` that have one. Only what the operator wrote himself has to be read."""
+    own = Provider.objects.filter(code__in=codes, specification__isnull=False).defer("client_secret")
+    shipped = registry.catalogue()
+    return {
+        **{code: shipped[code] for code in codes if code in shipped},
+        **{row.code: row.spec for row in own if row.is_known()},
+    }
 
 
 def _sum(numbers: Iterable[Numbers]) -> Numbers:

@@ -11,13 +11,12 @@ from django.forms import CheckboxInput, Select
 from django.forms.boundfield import BoundField
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from connections import times
 from connections.first_minutes import ON_THE_PATH, Path
-from connections.models import Connection, Refresh
+from connections.models import Refresh
 from connections.standing import standing
 from connections.wording import reason_in_words
 from providers.parts import Service
@@ -40,20 +39,6 @@ def logo(code: str) -> str:
     """The address of a provider's logo; empty where we have none, for a letter to stand in. Looked for once."""
     path = f"logos/{code}.svg"
     return static(path) if finders.find(path) else ""
-
-
-@register.filter
-def lasts(connection: Connection) -> str:
-    """How long its credential lasts, in words."""
-    if connection.spec.kind != "oauth2" and connection.ends_at:
-        return f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {times.days(connection.ends_at)}"
-    if connection.spec.kind != "oauth2":
-        return "Until you revoke it"
-    if connection.expires_at is None:
-        return "Does not end"
-    if connection.refreshable and not connection.is_dead():
-        return "Renewed by itself"
-    return f"{'Ended' if connection.is_expired() else 'Ends'} {times.ago(connection.expires_at)}"
 
 
 @register.filter
@@ -92,13 +77,6 @@ def moment(value: dt.datetime | None, form: str = "") -> SafeString:
 
 
 @register.filter
-def reason(connection: Connection) -> str:
-    """Why it needs its user, as a clause."""
-    given = reason_in_words(connection.spec.name, connection.status_reason)
-    return given or "its token has ended and there is nothing to refresh it with"
-
-
-@register.filter
 def in_words(refresh: Refresh, provider_name: str) -> str:
     """The reason of one attempt to renew, for people."""
     return reason_in_words(provider_name, refresh.reason) if refresh.reason else ""
@@ -132,12 +110,6 @@ def short_scope(scope: str) -> str:
 def breakable(scope: str) -> SafeString:
     """A scope which may be broken after each slash, where it does not fit."""
     return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in scope.split("/")))
-
-
-@register.filter
-def at(mapping: dict[str, Any], key: Any) -> Any:
-    """The value of a dictionary at a key that is a variable."""
-    return mapping.get(key)
 
 
 @register.filter

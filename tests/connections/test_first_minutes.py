@@ -98,7 +98,8 @@ def test_a_step_is_left_out_and_done_later(browser: Client, user: User, connect:
     assert answer["Location"] == "/app/start/?at=key"
     page = text_of(browser, "/app/start/", at="key")
     assert 'id="step-key" tabindex="-1" autofocus' in page
-    assert "Do it now: Connect something" in page
+    assert "Left out. You can do it at any time." in page
+    assert '<a href="/app/providers/">Connect something</a>' in page
     connect("openai")
     assert [step.skipped for step in Path(user).steps] == [False] * 4
     assert Path(user).steps[0].done

@@ -8,6 +8,10 @@ from connections.models import Connection, OAuthSession
 
 EVERYBODYS = {
     "home": "/app/",
+    "home-found": "/app/?q=google",
+    "home-needs": "/app/?state=needs",
+    "home-nothing": "/app/?q=zzzzzz",
+    "start": "/app/start/",
     "catalogue": "/app/providers/",
     "catalogue-found": "/app/providers/?q=gmail",
     "catalogue-nothing": "/app/providers/?q=zzzzzz",
