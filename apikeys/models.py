@@ -21,6 +21,7 @@ from django.utils import timezone
 from apikeys.ledger import AuditEvent as AuditEvent
 from apikeys.ledger import RollUp as RollUp
 from apikeys.statements import FirstJoined
+from apikeys.tallies import Tally as Tally
 
 ALPHABET = string.digits + string.ascii_letters
 ID_LENGTH = 8
