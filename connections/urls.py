@@ -6,6 +6,7 @@ from connections import connect_views, connection_views, home_views, key_views, 
 
 # Converted by hand: `path` takes no optional trailing slash.
 ID = r"(?P<session_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+KEY = r"(?P<key_id>[0-9A-Za-z]{8})"
 
 urlpatterns = [
     path("", include("connections.api_urls")),
@@ -31,6 +32,11 @@ urlpatterns = [
     path("app/connections/<uuid:connection_id>/refresh/", connection_views.refresh_it, name="refresh"),
     path("app/connections/<uuid:connection_id>/disconnect/", connection_views.disconnect, name="disconnect"),
     path("app/keys/", key_views.keys, name="keys"),
-    path("app/keys/<str:key_id>/revoke/", key_views.revoke, name="revoke-key"),
+    path("app/keys/new/", key_views.new, name="new-key"),
+    re_path(rf"^app/keys/{KEY}/$", key_views.key, name="key"),
+    re_path(rf"^app/keys/{KEY}/rename/$", key_views.rename, name="rename-key"),
+    re_path(rf"^app/keys/{KEY}/rotate/$", key_views.rotate, name="rotate-key"),
+    re_path(rf"^app/keys/{KEY}/revoke/$", key_views.revoke, name="revoke-key"),
+    re_path(rf"^app/keys/{KEY}/undo/$", key_views.undo, name="undo-key"),
     path("app/ledger/", ledger_views.ledger, name="ledger"),
 ]

@@ -29,6 +29,9 @@ DEEDS = {
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
     "key.revoke": "An API key was revoked",
+    "key.restore": "The revocation of an API key was undone",
+    "key.rotate": "An API key is being replaced",
+    "key.rename": "An API key was renamed",
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")
@@ -48,7 +51,7 @@ REASONS = {
 # A code, and a remark of ours in brackets behind it.
 CODED = re.compile(r"(?P<code>[\w.-]+)(?P<remark> \(.*\))?")
 # Those whose detail names what they were done to.
-NAMED = ("key.issue", "key.revoke")
+NAMED = ("key.issue", "key.revoke", "key.restore", "key.rotate", "key.rename")
 
 
 @dataclass(frozen=True)

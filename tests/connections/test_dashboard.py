@@ -202,14 +202,6 @@ def test_another_account_than_the_expected_is_asked_about(browser: Client, begin
     assert Connection.objects.filter(user=user).count() == 2
 
 
-def test_a_key_is_nobody_elses_and_has_a_known_lifetime(browser: Client, user: Any, other_user: Any):
-    browser.post("/app/keys/", {"name": "mine", "expires": "never", "user": str(other_user.pk)})
-    assert ApiKey.objects.get().user == user
-    for wrong in ({"name": "", "expires": "never"}, {"name": "x", "expires": "10000"}):
-        assert browser.post("/app/keys/", wrong).status_code == 422
-    assert ApiKey.objects.count() == 1
-
-
 def test_a_connection_shows_how_its_renewals_went(browser, connect):
     row = connect("google")
     Refresh.objects.note(row, Refresh.Outcome.RENEWED, took=0.24)

@@ -19,6 +19,7 @@ EVERYBODYS = {
     "provider-key": "/app/providers/openai/",
     "provider-ways": "/app/providers/telegram/",
     "keys": "/app/keys/",
+    "key-new": "/app/keys/new/",
     "activity": "/app/ledger/",
     "activity-nothing": "/app/ledger/?provider=nothing",
     "account-email": "/accounts/email/",
@@ -39,7 +40,7 @@ def addresses(user: User) -> dict[str, str]:
         found[f"connection-{place}-{row.provider_id}"] = reverse("connection", args=[row.pk])
         found[f"disconnect-{place}-{row.provider_id}"] = reverse("disconnect", args=[row.pk])
     for place, key in enumerate(ApiKey.objects.of(user)[:SHOWN]):
-        found[f"key-{place}-{key.state}"] = reverse("revoke-key", args=[key.pk])
+        found[f"key-{place}-{key.state}"] = reverse("key", args=[key.pk])
     for session in OAuthSession.objects.of(user).order_by("-created_at")[:SHOWN]:
         found[f"request-{session.provider_id}-{session.status}"] = reverse("connect", args=[session.pk])
     return found
