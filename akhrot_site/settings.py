@@ -156,7 +156,11 @@ WHITENOISE_MAX_AGE = 300
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-USE_I18N = False
+# English is the one language so far. Texts are marked all the same, so that another one is a file and no rewriting;
+# nothing looks at the browser's languages, so that agents and people are answered alike.
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "akhrot_site" / "locale"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "akhrot_site.logs.SafeReports"
 LOGGING = logs.configure(debug=DEBUG)
