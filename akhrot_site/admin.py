@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -20,7 +21,8 @@ from apikeys.admin import ReadOnlyAdmin, moment
 from connections.admin import end
 from connections.models import Connection
 
-for model in (User, Group, EmailAddress, Authenticator):
+# The key of a session is as good as its password: no page shows one.
+for model in (User, Group, EmailAddress, Authenticator, UserSession):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
+from django.utils.translation import gettext as _
 
 from akhrot_site.middleware import is_api_path
 
+# allauth's limits by address and by user are all by the minute.
+WAIT_SECONDS = 60
 
-def answer(request: HttpRequest, *, status: int, code: str, message: str) -> HttpResponse:
-    """The envelope at an API path, a page elsewhere."""
+
+def answer(request: HttpRequest, *, status: int, code: str, message: str, hint: str = "") -> HttpResponse:
+    """The envelope at an API path, a page elsewhere; the page says what to do by `hint`."""
     if is_api_path(request.path_info):
         return JsonResponse({"status": "error", "error": {"code": code, "message": message}}, status=status)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    context = {"status": status, "message": message, "request_id": request_id}
+    context = {"status": status, "message": message, "hint": hint, "request_id": request_id}
     # Rendered without the request: context processors may be what failed.
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
 
@@ -43,4 +47,28 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without its CSRF token is answered."""
     return answer(
         request, status=403, code="FORBIDDEN", message="This form is too old. Reload the page and send it again."
+    )
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What allauth answers to whoever signs in, signs up or asks for mails too often."""
+    response = answer(
+        request,
+        status=429,
+        code="RATE_LIMITED",
+        message=_("That was too often."),
+        hint=_("Nothing was done. Wait a minute, then go back and try again."),
+    )
+    response["Retry-After"] = str(WAIT_SECONDS)
+    return response
+
+
+def mail_not_sent(request: HttpRequest) -> HttpResponse:
+    """What is answered where the mail that was asked for could not be sent."""
+    return answer(
+        request,
+        status=503,
+        code="SERVICE_UNAVAILABLE",
+        message=_("The mail could not be sent."),
+        hint=_("The mail server of this Akhrot does not answer. Try again later, or ask its operator."),
     )

@@ -16,6 +16,7 @@ from apikeys.statements import Replace
 from connections import credentials, margins
 from connections.history import Refresh as Refresh
 from connections.history import Sweep as Sweep
+from connections.notices import MailChoice as MailChoice
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
 from connections.refreshable import Refreshable, RefreshableQuerySet

@@ -1,0 +1,95 @@
+"""The account's pages in Chromium: signing in, the password, sessions, inviting somebody, leaving."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.accounts import Open, is_in, letters, sign_in
+from tests.browser.accounts import bob as bob
+from tests.browser.accounts import chromium as chromium
+from tests.browser.accounts import open_page as open_page
+from tests.browser.accounts import site as site
+from tests.browser.test_dashboard import WIDER_THAN_THE_SCREEN
+from tests.site import PASSWORD, Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.site]
+PAGES = (
+    *("email/", "password/change/", "2fa/", "2fa/webauthn/", "2fa/webauthn/add/", "sessions/", "notifications/"),
+    *("logout/", "reauthenticate/"),
+)
+DOORS = (
+    *("login/", "login/?next=/connect/00000000-0000-4000-8000-00000000000a", "signup/", "password/reset/"),
+    *("password/reset/done/", "password/reset/key/done/", "password/reset/key/1-nothing/", "inactive/"),
+    *("confirm-email/", "confirm-email/nothing/"),
+)
+NEW_PASSWORD = "almonds-are-not-nuts-7"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_and_keeps_to_the_policy(open_page: Open, width: int, scheme: str):
+    page = open_page(width=width, color_scheme=scheme)
+    for path in DOORS:
+        page.goto(f"/accounts/{path}")
+        assert not page.evaluate(WIDER_THAN_THE_SCREEN), path
+        assert page.get_by_role("heading", level=1).count() == 1, path
+    sign_in(page)
+    is_in(page)
+    for path in PAGES:
+        page.goto(f"/accounts/{path}")
+        assert not page.evaluate(WIDER_THAN_THE_SCREEN), path
+        assert page.get_by_role("heading", level=1).count() == 1, path
+        assert page.get_by_role("main").count() == 1, path
+
+
+def test_a_password_can_be_looked_at_while_it_is_typed(open_page: Open):
+    page = open_page()
+    page.goto("/accounts/login/")
+    assert page.evaluate("document.activeElement.name") == "login"
+    field = page.get_by_label("Password", exact=True)
+    field.fill(PASSWORD)
+    page.get_by_role("button", name="Show").click()
+    assert field.get_attribute("type") == "text"
+    page.get_by_role("button", name="Hide").click()
+    assert field.get_attribute("type") == "password"
+
+
+def change_password(page: Page, old: str, new: str) -> None:
+    page.goto("/accounts/password/change/")
+    page.get_by_label("Current password").fill(old)
+    page.get_by_label("New password", exact=True).fill(new)
+    page.get_by_label("New password again").fill(new)
+    page.get_by_role("button", name="Change the password").click()
+
+
+def test_changing_the_password_signs_the_others_out_and_is_told(open_page: Open, site: Site, bob: str):
+    here, there = open_page(width=390), open_page()
+    for page in (here, there):
+        sign_in(page, bob)
+        is_in(page)
+    change_password(here, "not it", NEW_PASSWORD)
+    here.get_by_text("This is not your current password.").wait_for()
+    change_password(here, PASSWORD, NEW_PASSWORD)
+    here.get_by_text("Your password is changed, and every other browser is signed out.").wait_for()
+    there.goto("/app/")
+    there.get_by_role("heading", name="Sign in", exact=True).wait_for()
+    sign_in(there, bob)
+    there.get_by_text("The address or the password is wrong.").wait_for()
+    sign_in(there, bob, NEW_PASSWORD)
+    is_in(there)
+    assert "The password of your Akhrot account was changed." in letters(site, bob)[-1]
+
+
+def test_another_session_is_ended_from_here(open_page: Open, bob: str):
+    here = open_page(width=390)
+    there = open_page(user_agent="Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0")
+    for page in (there, here):
+        sign_in(page, bob)
+        is_in(page)
+    here.goto("/accounts/sessions/")
+    here.get_by_text("This one").wait_for()
+    assert not here.evaluate(WIDER_THAN_THE_SCREEN)
+    here.get_by_role("button", name="End (Firefox on Windows").click()
+    here.get_by_text("The session of Firefox on Windows is ended.").wait_for()
+    assert here.get_by_role("button", name="End").count() == 0
+    there.goto("/app/")
+    there.get_by_role("heading", name="Sign in", exact=True).wait_for()
