@@ -7,12 +7,16 @@ from allauth.mfa.totp.views import activate_totp
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from akhrot_site import account_views
+from akhrot_site import account_views, people
 
 urlpatterns = [
     path("sessions/", account_views.sessions, name="usersessions_list"),
     path("sessions/<int:session_id>/end/", account_views.end_session, name="account_end_session"),
     path("notifications/", account_views.notifications, name="account_notifications"),
+    path("people/", people.people, name="account_people"),
+    path("people/<uuid:invitation_id>/send/", people.send_again, name="account_invite_again"),
+    path("people/<uuid:invitation_id>/revoke/", people.revoke, name="account_uninvite"),
+    path("invitation/<str:token>/", people.invitation, name="account_invitation"),
     path("2fa/webauthn/login/", account_views.PasskeyLogin.as_view(), name="mfa_login_webauthn"),
     path("2fa/webauthn/reauthenticate/", account_views.PasskeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
     # These show secrets, which no browser shall keep.

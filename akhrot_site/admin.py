@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
+from akhrot_site import invitation_admin as invitation_admin
 from apikeys.admin import ReadOnlyAdmin, moment
 from connections.admin import end
 from connections.models import Connection

@@ -283,6 +283,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": every(3600, "connections.tidy"),
     "roll up": every(60, "apikeys.roll_up"),
     "purge ledger": every(86_400, "apikeys.purge_ledger"),
+    "tidy people": every(3600, "akhrot_site.tidy"),
 }
 
 # --- Accounts and mail ------------------------------------------------------------------------------------------
@@ -315,7 +316,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # Beside allauth's own, all of them by the minute. `akhrot_site.accounts` says in words how long these two last.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "invite": "30/h/user"}
 ACCOUNT_FORMS = {
     "login": "akhrot_site.account_forms.LoginForm",
     "signup": "akhrot_site.account_forms.SignupForm",
@@ -462,6 +463,7 @@ UNFOLD = {
                 "title": "People",
                 "items": [
                     {"title": "Users", "icon": "group", "link": changelist("auth_user")},
+                    {"title": "Invitations", "icon": "person_add", "link": changelist("akhrot_site_invitation")},
                     {"title": "E-mail addresses", "icon": "mail", "link": changelist("account_emailaddress")},
                     {"title": "Second factors", "icon": "lock", "link": changelist("mfa_authenticator")},
                 ],

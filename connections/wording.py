@@ -27,6 +27,9 @@ DEEDS = {
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
     "key.revoke": "An API key was revoked",
+    "invitation.send": "You invited somebody",
+    "invitation.revoke": "You withdrew an invitation",
+    "invitation.accept": "You accepted an invitation",
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")

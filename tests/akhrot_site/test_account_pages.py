@@ -44,11 +44,13 @@ MANAGED = {
 ELSEWHERE = {
     *("account_confirm_email", "account_reset_password_from_key", "account_set_password", "mfa_authenticate"),
     *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_view_recovery_codes"),
-    *("mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn"),
+    *("mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn", "account_people"),
+    "account_invitation",
 }
 # No pages: a form's address, a browser's question, or a way in that is turned off and leads to the sign-in page.
 NO_PAGES = {
     *("account_confirm_login_code", "mfa_login_webauthn", "account_end_session"),
+    *("account_invite_again", "account_uninvite"),
 }
 
 

@@ -1,25 +1,27 @@
 """The account's pages in Chromium: signing in, the password, sessions, inviting somebody, leaving."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.accounts import Open, is_in, letters, sign_in
+from tests.browser.accounts import Open, is_in, letters, sign_in, sign_out
 from tests.browser.accounts import bob as bob
 from tests.browser.accounts import chromium as chromium
 from tests.browser.accounts import open_page as open_page
 from tests.browser.accounts import site as site
 from tests.browser.test_dashboard import WIDER_THAN_THE_SCREEN
-from tests.site import PASSWORD, Site
+from tests.site import OWNER, PASSWORD, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 PAGES = (
     *("email/", "password/change/", "2fa/", "2fa/webauthn/", "2fa/webauthn/add/", "sessions/", "notifications/"),
-    *("logout/", "reauthenticate/"),
+    *("people/", "logout/", "reauthenticate/"),
 )
 DOORS = (
     *("login/", "login/?next=/connect/00000000-0000-4000-8000-00000000000a", "signup/", "password/reset/"),
     *("password/reset/done/", "password/reset/key/done/", "password/reset/key/1-nothing/", "inactive/"),
-    *("confirm-email/", "confirm-email/nothing/"),
+    *("confirm-email/", "confirm-email/nothing/", "invitation/nothing/"),
 )
 NEW_PASSWORD = "almonds-are-not-nuts-7"
 
@@ -93,3 +95,33 @@ def test_another_session_is_ended_from_here(open_page: Open, bob: str):
     assert here.get_by_role("button", name="End").count() == 0
     there.goto("/app/")
     there.get_by_role("heading", name="Sign in", exact=True).wait_for()
+
+
+def test_somebody_is_invited_by_mail_and_comes(open_page: Open, site: Site):
+    owner, guest = open_page(), open_page(width=390)
+    sign_in(owner)
+    is_in(owner)
+    owner.get_by_role("button", name="Your account").click()
+    owner.get_by_role("link", name="People").click()
+    owner.get_by_label("E-mail").fill("cora@example.test")
+    owner.get_by_role("button", name="Send an invitation").click()
+    owner.get_by_role("heading", name="cora@example.test is invited").wait_for()
+    link = owner.locator("#invitation-link").inner_text()
+    assert link in letters(site, "cora@example.test")[0]
+
+    guest.goto(link)
+    guest.get_by_text(f"{OWNER} invites you").wait_for()
+    assert guest.get_by_label("E-mail").get_attribute("readonly") is not None
+    assert not guest.evaluate(WIDER_THAN_THE_SCREEN)
+    guest.get_by_label("Password", exact=True).fill(NEW_PASSWORD)
+    guest.get_by_label("Password again").fill(NEW_PASSWORD)
+    guest.get_by_role("button", name="Make my account").click()
+    is_in(guest)
+    sign_out(guest)
+    guest.goto(link)
+    guest.get_by_role("heading", name="This invitation opens nothing").wait_for()
+    sign_in(guest, "cora@example.test", NEW_PASSWORD)
+    is_in(guest)
+    assert guest.goto("/accounts/people/").status == 404  # type: ignore[union-attr]
+    owner.goto("/accounts/people/")
+    owner.get_by_text(re.compile("^Accepted$")).wait_for()

@@ -1,0 +1,36 @@
+"""Who may come to a page, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from allauth.decorators import rate_limit
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.cache import never_cache
+
+from apikeys.authentication import caller_of
+
+View = Callable[..., HttpResponseBase]
+
+
+def limited(action: str) -> Callable[[View], View]:
+    """The limit of this name, of allauth or of ACCOUNT_RATE_LIMITS, on what the view is sent."""
+    return cast("Callable[[View], View]", rate_limit(action=action))
+
+
+def for_operators(view: View) -> View:
+    """A view that is not there for anybody else."""
+
+    @login_required
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not caller_of(request).user.is_superuser:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
