@@ -17,6 +17,8 @@ urlpatterns = [
     path("people/<uuid:invitation_id>/send/", people.send_again, name="account_invite_again"),
     path("people/<uuid:invitation_id>/revoke/", people.revoke, name="account_uninvite"),
     path("invitation/<str:token>/", people.invitation, name="account_invitation"),
+    path("delete/", account_views.delete, name="account_delete"),
+    path("goodbye/", account_views.goodbye, name="account_goodbye"),
     path("2fa/webauthn/login/", account_views.PasskeyLogin.as_view(), name="mfa_login_webauthn"),
     path("2fa/webauthn/reauthenticate/", account_views.PasskeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
     # These show secrets, which no browser shall keep.

@@ -1,4 +1,4 @@
-"""Who may come to a page, and how often."""
+"""Who may come to a page, how often, and who is asked once more; allauth's decorators with their types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
+from allauth.account.decorators import reauthentication_required
 from allauth.decorators import rate_limit
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest
@@ -20,6 +21,11 @@ View = Callable[..., HttpResponseBase]
 def limited(action: str) -> Callable[[View], View]:
     """The limit of this name, of allauth or of ACCOUNT_RATE_LIMITS, on what the view is sent."""
     return cast("Callable[[View], View]", rate_limit(action=action))
+
+
+def asked_again(view: View) -> View:
+    """Whatever the view is sent waits until its user has confirmed who he is, not longer ago than five minutes."""
+    return cast("View", reauthentication_required(allow_get=True)(view))
 
 
 def for_operators(view: View) -> View:

@@ -1,4 +1,4 @@
-"""People on their way in: invitations."""
+"""People on their way in and out: invitations, and accounts that are being deleted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 LIFETIME = dt.timedelta(days=7)
 # Stands in for the digest of an invitation that does not exist, so that an unknown one costs the same comparison.
 NO_DIGEST = hashlib.sha256(b"").hexdigest()
+CLAIM = dt.timedelta(minutes=5)
 
 
 def digest(secret: str) -> str:
@@ -121,3 +123,36 @@ class Invitation(models.Model):
         """Use it up for `account`. Only the first of two who hold its link gets True."""
         mine = type(self).objects.open().filter(pk=self.pk, digest=self.digest, expires_at__gt=timezone.now())
         return bool(mine.update(accepted_at=timezone.now(), account=account))
+
+
+class DepartureQuerySet(models.QuerySet["Departure"]):
+    def claim(self, pk: uuid.UUID) -> bool:
+        """Take an unfinished one for five minutes; False if somebody else is at it, or it is done."""
+        free = self.filter(pk=pk, done_at=None, claimed_until__lte=Now())
+        return bool(free.update(claimed_until=Now() + CLAIM))
+
+    def unfinished(self) -> DepartureQuerySet:
+        """Those that nobody is at."""
+        return self.filter(done_at=None, claimed_until__lte=Now()).order_by("began_at")
+
+
+class Departure(models.Model):
+    """An account that is being deleted. Its user is there, but turned off, until everything that he connected is ended.
+
+    `outcomes` says then what became of it: a list of ``[provider's name, revocation, how many]``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="departure"
+    )
+    began_at = models.DateTimeField(default=timezone.now)
+    claimed_until = models.DateTimeField(db_default=Now())
+    connections = models.PositiveIntegerField(default=0)
+    outcomes = models.JSONField(default=list)
+    done_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[DepartureQuerySet] = DepartureQuerySet.as_manager()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(self.pk)

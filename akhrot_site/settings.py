@@ -283,6 +283,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": every(3600, "connections.tidy"),
     "roll up": every(60, "apikeys.roll_up"),
     "purge ledger": every(86_400, "apikeys.purge_ledger"),
+    "depart": every(60, "akhrot_site.depart"),
     "tidy people": every(3600, "akhrot_site.tidy"),
 }
 

@@ -30,6 +30,7 @@ DEEDS = {
     "invitation.send": "You invited somebody",
     "invitation.revoke": "You withdrew an invitation",
     "invitation.accept": "You accepted an invitation",
+    "account.delete": "The account was deleted",
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")

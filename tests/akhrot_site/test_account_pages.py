@@ -33,6 +33,7 @@ MANAGED = {
     "account_logout": "Sign out?",
     "account_reauthenticate": "Confirm that it is you",
     "account_notifications": "Notifications",
+    "account_delete": "Delete the account",
     "usersessions_list": "Sessions",
     "mfa_index": "Two-factor sign-in",
     "mfa_activate_totp": "Set up an authenticator app",
@@ -44,7 +45,7 @@ MANAGED = {
 ELSEWHERE = {
     *("account_confirm_email", "account_reset_password_from_key", "account_set_password", "mfa_authenticate"),
     *("mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_view_recovery_codes"),
-    *("mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn", "account_people"),
+    *("mfa_download_recovery_codes", "mfa_edit_webauthn", "mfa_remove_webauthn", "account_goodbye", "account_people"),
     "account_invitation",
 }
 # No pages: a form's address, a browser's question, or a way in that is turned off and leads to the sign-in page.

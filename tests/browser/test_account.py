@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.accounts import Open, is_in, letters, sign_in, sign_out
+from tests.browser.accounts import Open, confirm, is_in, letters, sign_in, sign_out
 from tests.browser.accounts import bob as bob
 from tests.browser.accounts import chromium as chromium
 from tests.browser.accounts import open_page as open_page
@@ -16,7 +16,7 @@ from tests.site import OWNER, PASSWORD, Site
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 PAGES = (
     *("email/", "password/change/", "2fa/", "2fa/webauthn/", "2fa/webauthn/add/", "sessions/", "notifications/"),
-    *("people/", "logout/", "reauthenticate/"),
+    *("people/", "delete/", "logout/", "reauthenticate/"),
 )
 DOORS = (
     *("login/", "login/?next=/connect/00000000-0000-4000-8000-00000000000a", "signup/", "password/reset/"),
@@ -125,3 +125,26 @@ def test_somebody_is_invited_by_mail_and_comes(open_page: Open, site: Site):
     assert guest.goto("/accounts/people/").status == 404  # type: ignore[union-attr]
     owner.goto("/accounts/people/")
     owner.get_by_text(re.compile("^Accepted$")).wait_for()
+
+
+def test_an_account_is_deleted_and_its_owner_is_told_what_became_of_it(open_page: Open, site: Site, bob: str):
+    add = ("connection", "add", "--user", bob, "--fields-stdin", "--provider", "mongodb")
+    site.manage(*add, sent='{"connectionString": "mongodb://user:password@db.invalid/walnuts"}')
+    page = open_page(width=390)
+    sign_in(page, bob)
+    is_in(page)
+    page.goto("/accounts/delete/")
+    page.get_by_text("1 connection. Your agents get no credential of it any more.").wait_for()
+    page.get_by_label(f"Type {bob} to confirm").fill("somebody@example.test")
+    page.get_by_role("button", name="Delete my account").click()
+    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    confirm(page)
+    page.get_by_text("This is not the address of this account.").wait_for()
+    page.get_by_label(f"Type {bob} to confirm").fill(bob)
+    page.get_by_role("button", name="Delete my account").click()
+    page.get_by_role("heading", name="Your account is deleted").wait_for()
+    page.get_by_text("MongoDB cannot be asked to end it.").wait_for()
+    assert not page.evaluate(WIDER_THAN_THE_SCREEN)
+    assert "MongoDB cannot be asked to end it." in letters(site, bob)[-1]
+    sign_in(page, bob)
+    page.get_by_text("The address or the password is wrong.").wait_for()
