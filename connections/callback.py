@@ -265,6 +265,18 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     return session
 
 
+def drop(caller: Caller, session: OAuthSession, reason: str) -> None:
+    """End a session whose user decides nothing any more; what it holds is given back where it can be opened."""
+    held = session.status == OAuthSession.Status.CONFIRMING and session.is_known()
+    try:
+        came = Held.in_session(session) if held else None
+    except SealBroken:
+        came = None
+    _end(caller, session, reason, outcome="CANCELLED")
+    if came:
+        _give_back(session, came)
+
+
 def _waiting(session: OAuthSession) -> Held:
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
         raise Refused("There is nothing to decide any more.", session)
