@@ -20,6 +20,7 @@ from providers.parts import (
     Code,
     CredentialField,
     Input,
+    Login,
     Map,
     Name,
     Part,
@@ -49,6 +50,10 @@ class ProviderSpec(Part):
     code: Code
     name: str
     auth: Auth
+    login: Login = ""
+    """``phone``: people sign in on Akhrot's own pages, with a phone number, the code sent to it and, if there is one,
+    the account's second password. That makes the session string, and only the other fields are asked for. For
+    ``mtproto`` alone."""
     category: str = ""
     docs_url: Url = ""
     uses: str = ""
@@ -76,6 +81,9 @@ class ProviderSpec(Part):
     """What the default way is called."""
     ways: tuple[Way, ...] = ()
     """The others."""
+    first_way: Code | Literal[""] = ""
+    """The code of the way that people are offered first; empty: the default one. For a way that came later: the
+    default way stays what the connections made by it note."""
 
     # Made once, for fetches look here. A specification that is alone in its file is its own default way.
     _top: "ProviderSpec | None" = PrivateAttr(default=None)
@@ -107,8 +115,13 @@ class ProviderSpec(Part):
         return not code or code == self.way.code or code in self._others
 
     def every_way(self) -> "dict[str, ProviderSpec]":
-        """The specification of each way, by what a connection notes of it: "" for the default one, which is first."""
-        return {"": self._top or self, **self._others}
+        """The specification of each way, by what a connection notes of it: "" for the default one.
+
+        That is first, unless `first_way` names another.
+        """
+        every = {"": self._top or self, **self._others}
+        first = self.first_way if self.first_way in every else ""
+        return {first: every[first], **every}
 
     @property
     def way_name(self) -> str:

@@ -9,6 +9,7 @@ from providers.parts import (
     Code,
     CredentialField,
     Input,
+    Login,
     Map,
     Name,
     Part,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # What a way leaves as the top of the file has it, unless it says something else. Everything else starts from nothing.
 INHERITED = ("base_url", "headers", "maps")
-REPLACED = ("auth", "oauth", "inputs", "fields", "access_token", "send", "verify", "notes")
+REPLACED = ("auth", "login", "oauth", "inputs", "fields", "access_token", "send", "verify", "notes")
 
 
 class WayName(Part):
@@ -44,6 +45,7 @@ class Way(WayName):
     code: Code
     name: str
     auth: Auth
+    login: Login = ""
     base_url: Url = ""
     oauth: OAuth | None = None
     inputs: tuple[Input, ...] = ()
@@ -92,6 +94,8 @@ def faults_of_ways(spec: "ProviderSpec") -> Iterator[str]:
         for code in way.services or ():
             if code not in known:
                 yield f"{where}.services: there is no service {code!r}"
+    if spec.first_way not in ("", *codes):
+        yield f"first_way: there is no way {spec.first_way!r}"
     yield from _faults_of_services(spec)
     yield from _faults_of_sign_in(spec)
 
