@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from providers import telegram
 from providers.http import ProviderUnavailable
 from providers.telegram import App as App
+from providers.telegram_refusals import ENDED, known, refusal
 from providers.telegram_refusals import LoginRefused as LoginRefused
-from providers.telegram_refusals import known, refusal
 
 T = TypeVar("T")
 # How a code travels, by Telethon's names: https://core.telegram.org/type/auth.SentCodeType
@@ -171,18 +171,22 @@ def log_out(app: App, session: str) -> bool:
     try:
         return _talk(app, session, say)
     except LoginRefused as refused:
-        return refused.is_lost
+        return refused.code in ENDED
 
 
 def _talk(app: App, session: str, say: Callable[[Any], Awaitable[T]]) -> T:
     from telethon import errors
 
     try:
-        return telegram.talk(telegram.own_session(session), app, say)
+        opened = telegram.own_session(session)
+    except telegram.SessionRefused:
+        raise known("SESSION_UNREADABLE") from None
+    try:
+        return telegram.talk(opened, app, say)
     except errors.RPCError as error:
         raise refusal(error) from None
     except telegram.SessionRefused:
-        raise known("AUTH_KEY_INVALID") from None
+        raise known("AUTH_KEY_NOT_FOUND") from None
 
 
 def _sent(client: Any, answer: Any) -> Sent | SignedIn:

@@ -41,6 +41,11 @@ _NO_ACCOUNT = _Known(
     _("No Telegram account has this number. Check it, or sign up first, which is done in the Telegram app."),
 )
 _BEGIN_AGAIN = _Known("", _("Telegram has ended this attempt to sign in. Have a new code sent."), is_lost=True)
+# The session is ended, by whomever.
+ENDED = (
+    *("AUTH_KEY_UNREGISTERED", "AUTH_KEY_INVALID", "AUTH_KEY_NOT_FOUND", "AUTH_KEY_DUPLICATED"),
+    *("SESSION_EXPIRED", "SESSION_REVOKED"),
+)
 _GONE = _Known("phone", _("Telegram has closed this account. Sign in with another one."), is_lost=True)
 # By Telegram's own codes: https://core.telegram.org/api/errors, and the list of each method there.
 KNOWN: Mapping[str, _Known] = {
@@ -81,11 +86,9 @@ KNOWN: Mapping[str, _Known] = {
     "SRP_PASSWORD_CHANGED": _Known("password", _("The password was changed meanwhile. Enter the one that holds now.")),
     "AUTH_RESTART": _BEGIN_AGAIN,
     "SIGN_IN_FAILED": _BEGIN_AGAIN,
-    "AUTH_KEY_UNREGISTERED": _BEGIN_AGAIN,
-    "AUTH_KEY_INVALID": _BEGIN_AGAIN,
-    "AUTH_KEY_DUPLICATED": _BEGIN_AGAIN,
-    "SESSION_EXPIRED": _BEGIN_AGAIN,
-    "SESSION_REVOKED": _BEGIN_AGAIN,
+    # Not Telegram's: what was kept of the session cannot be read.
+    "SESSION_UNREADABLE": _BEGIN_AGAIN,
+    **dict.fromkeys(ENDED, _BEGIN_AGAIN),
     "USER_DEACTIVATED": _GONE,
     "USER_DEACTIVATED_BAN": _GONE,
     "UPDATE_APP_TO_LOGIN": _Known(
