@@ -32,6 +32,11 @@ REVOCATIONS = {
     "failed": "{} is disconnected here, but the provider did not confirm the end of the grant. End it there too.",
     "shared": "{} is disconnected here. The grant itself lives on, because another connection uses it.",
 }
+# Where what was connected is a session that was made by signing in here.
+SIGN_OUTS = {
+    "revoked": "{} is disconnected, and its session is signed out there.",
+    "failed": "{} is disconnected here, but it did not confirm that its session is signed out. End it there too.",
+}
 
 
 def _own(request: HttpRequest, connection_id: UUID) -> Connection:
@@ -70,7 +75,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def _waiting(user: User) -> list[OAuthSession]:
     """The requests that can be begun or decided now."""
     rows = OAuthSession.objects.of(user).waiting()[:MOST_PENDING]
-    return [row for row in rows if row.provider.is_known() and (row.can_start() or row.status == row.Status.CONFIRMING)]
+    known = [row for row in rows if row.provider.is_known()]
+    return [row for row in known if row.can_start() or row.is_signing_in() or row.status == row.Status.CONFIRMING]
 
 
 def _last_fetches(connections: list[Connection]) -> dict[UUID, Any]:
@@ -188,5 +194,6 @@ def disconnect(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     revocation = connect.disconnect(caller_of(request), row)
     level = messages.WARNING if revocation == "failed" else messages.SUCCESS
     name = row.spec.name if row.account == row.spec.name else f"{row.spec.name} ({row.account})"
-    messages.add_message(request, level, REVOCATIONS[revocation].format(name))
+    said = {**REVOCATIONS, **(SIGN_OUTS if row.spec.login else {})}
+    messages.add_message(request, level, said[revocation].format(name))
     return redirect("home")

@@ -15,16 +15,19 @@ from tests.agents import Agent
 
 @pytest.fixture
 def migrate(transactional_db: None) -> Iterator[Any]:
-    """``migrate("0002_refresh_engine")`` takes the tables of connections there and answers the models of then."""
+    """``migrate("0002_refresh_engine")`` takes the tables of connections there and answers the models of then.
 
-    def migrate(name: str) -> Any:
+    Without a name it takes everything to where it is today.
+    """
+
+    def migrate(name: str = "") -> Any:
         executor = MigrationExecutor(connection)
-        executor.migrate([("connections", name)])
-        return MigrationExecutor(connection).loader.project_state([("connections", name)]).apps
+        targets = [("connections", name)] if name else executor.loader.graph.leaf_nodes()
+        executor.migrate(targets)
+        return MigrationExecutor(connection).loader.project_state(targets).apps
 
     yield migrate
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    migrate()
 
 
 def test_what_was_connected_before_there_were_ways_is_of_the_default_one(
@@ -38,6 +41,7 @@ def test_what_was_connected_before_there_were_ways_is_of_the_default_one(
     names = {field.name for field in then.get_model("connections", "Connection")._meta.get_fields()}
     assert "way" not in names
     migrate("0003_ways_to_connect")
+    migrate()
     now = Connection.objects.get()
     assert (now.pk, now.way, now.spec.kind) == (row.pk, "", "oauth2")
     assert agent.post("/tokens/fetch", {"provider": "google"}).json()["data"]["accessToken"] == "kept"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from telethon.tl.types import (
@@ -40,16 +41,16 @@ class PasswordCheck:
     password: str
     hint: str
     salts: tuple[bytes, bytes] = field(default_factory=lambda: (os.urandom(8), os.urandom(16)))
-    secret: int = field(default_factory=lambda: int.from_bytes(os.urandom(256), "big"))
+    secret: int = field(default_factory=lambda: int.from_bytes(os.urandom(64), "big"))
 
-    @property
+    @cached_property
     def _verifier(self) -> int:
         first, second = self.salts
         inner = digest(second, digest(first, self.password.encode(), first), second)
         slow = hashlib.pbkdf2_hmac("sha512", inner, first, 100_000)
         return pow(BASE, int.from_bytes(digest(second, slow, second), "big"), PRIME)
 
-    @property
+    @cached_property
     def _public(self) -> int:
         factor = int.from_bytes(digest(padded(PRIME), padded(BASE)), "big")
         return (factor * self._verifier + pow(BASE, self.secret, PRIME)) % PRIME
@@ -74,7 +75,7 @@ class PasswordCheck:
         """Whether `given` could only be made by somebody who knows the password."""
         assert isinstance(given, InputCheckPasswordSRP)
         scrambled = int.from_bytes(digest(given.A, padded(self._public)), "big")
-        base = int.from_bytes(given.A, "big") * pow(self._verifier, scrambled, PRIME)
+        base = int.from_bytes(given.A, "big") * pow(self._verifier, scrambled, PRIME) % PRIME
         key = digest(padded(pow(base, self.secret, PRIME)))
         mixed = bytes(a ^ b for a, b in zip(digest(padded(PRIME)), digest(padded(BASE)), strict=True))
         salted = digest(self.salts[0]), digest(self.salts[1])

@@ -64,6 +64,7 @@ class Telegram:
         self._codes: dict[bytes, Code] = {}
         self._checks: dict[bytes, PasswordCheck] = {}
         self._troubles: dict[str, list[BaseException]] = {}
+        self._lost: set[str] = set()
         self._lock = threading.Lock()
 
     def client(self, session: Any, api_id: int, api_hash: str, **options: Any) -> "Client":
@@ -74,6 +75,10 @@ class Telegram:
     def fail(self, kind: str, *troubles: BaseException) -> None:
         """Answer the next requests of this kind (``"SignInRequest"``) with these, one after the other."""
         self._troubles.setdefault(kind, []).extend(troubles)
+
+    def lose(self, kind: str) -> None:
+        """Do what the next request of this kind asks for, and hang up before the answer."""
+        self._lost.add(kind)
 
     def count(self, kind: str) -> int:
         """How many requests of this kind came."""
@@ -91,7 +96,11 @@ class Telegram:
             if trouble := self._troubles.get(kind):
                 raise trouble.pop(0)
             given: Callable[..., Any] | None = getattr(self, f"_{_snake(kind)}", None)
-            return given(client, request) if given else None
+            answer = given(client, request) if given else None
+            if kind in self._lost:
+                self._lost.remove(kind)
+                raise ConnectionResetError
+            return answer
 
     def _send_code_request(self, client: "Client", request: Any) -> Any:
         if (request.api_id, request.api_hash) != client.app or client.app != (API_ID, API_HASH):
