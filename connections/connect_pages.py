@@ -67,7 +67,7 @@ def form_of(
     if not spec.is_pasted:
         return InputsForm(spec, sent)
     if spec.login:
-        return PhoneForm(spec, sent, half=half)
+        return PhoneForm(spec, sent, half=half, app=session.provider.app())
     # An OAuth client that could not be checked has no token that could be kept.
     fitting = [box for box in boxes if box != "keep_unverified" or spec.oauth is None]
     return PasteForm(spec, sent, boxes=fitting)

@@ -48,7 +48,7 @@ def current(session: OAuthSession, browser: SessionBase) -> HalfOpen | None:
     if half is None or _is_its_browser(session, browser):
         return half
     if session.is_signing_in():
-        raise OtherBrowser("You began to sign in in another browser. Go on there, or begin again here", session)
+        raise OtherBrowser("You began this sign-in in another browser. Go on there, or begin again here", session)
     return None
 
 

@@ -1,6 +1,7 @@
 """The forms of signing in with a phone: whose number, the code, the second password."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -18,14 +19,22 @@ INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
 class PhoneForm(SpecForm):
     """The first step: the provider's fields but the one that signing in makes, and the number.
 
-    What `half` knows stands in it again, except for secrets: they are kept, and typed anew only to be changed.
+    What `half` knows stands in it again, except for secrets: they are kept, and typed anew only to be changed. Nothing
+    is asked that the operator's `app` has.
     """
 
-    def __init__(self, spec: ProviderSpec, *args: Any, half: HalfOpen | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        spec: ProviderSpec,
+        *args: Any,
+        half: HalfOpen | None = None,
+        app: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(spec, *args, **kwargs)
-        self.kept = half.values if half else {}
+        self.app, self.kept = app or {}, half.values if half else {}
         for field in spec.fields:
-            if field.name != spec.token_field:
+            if field.name not in (spec.token_field, *self.app):
                 self.fields[field.name] = self._field(field)
         self.fields["phone"] = forms.CharField(
             label=_("Phone number"),
@@ -48,9 +57,12 @@ class PhoneForm(SpecForm):
     def _field(self, field: Any) -> forms.Field:
         made = credential_field(field)
         if field.name in self.kept:
-            made.required = made.required and not field.secret
-            made.initial = "" if field.secret else self.kept[field.name]
-            made.help_text = _("Kept from before. Type it again only to change it.") if field.secret else made.help_text
+            made.initial = self.kept[field.name]
+        if field.secret and field.name in self.kept:
+            made.required, made.initial = False, ""
+            made.is_kept = True  # type: ignore[attr-defined]
+            made.help_text = _("Kept from before. Type it again only to change it.")
+            made.widget.attrs["placeholder"] = "••••••••"
         return made
 
     def names(self) -> list[str]:
@@ -58,10 +70,10 @@ class PhoneForm(SpecForm):
         return [name for name in self.fields if name != "phone"]
 
     def values(self) -> dict[str, str]:
-        """What was entered of them, and the secrets kept from before."""
+        """What was entered of them, the secrets kept from before, and the operator's app."""
         secret = {field.name for field in self.spec.fields if field.secret}
         kept = {name: value for name, value in self.kept.items() if name in secret and name in self.fields}
-        return {**kept, **super().values()}
+        return {**kept, **super().values(), **self.app}
 
     def phone(self) -> str:
         """The number as it was entered, or as it travels if it is one."""

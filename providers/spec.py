@@ -134,6 +134,11 @@ class ProviderSpec(Part):
         return next((spec for spec in self.every_way().values() if not spec.is_pasted), None)
 
     @property
+    def login_way(self) -> "ProviderSpec | None":
+        """The way to sign in on Akhrot's own pages, if there is one."""
+        return next((spec for spec in self.every_way().values() if spec.login), None)
+
+    @property
     def asked(self) -> tuple[CredentialField | Input, ...]:
         """Every value a person is asked for: the fields of a credential and the inputs before a redirect."""
         return (*self.fields, *self.inputs)

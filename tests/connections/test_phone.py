@@ -12,7 +12,7 @@ from apikeys.models import AuditEvent
 from connections import tasks
 from connections.models import Connection, OAuthSession
 from providers.models import Provider
-from tests.connections.telephone import APP, Phone, text
+from tests.connections.telephone import APP, Phone, alert, text
 from tests.telegram.stand_in import ADA, API_HASH, API_ID, BOB, CODE, Telegram
 
 
@@ -236,3 +236,22 @@ def test_an_agent_may_ask_for_it_by_its_code_or_its_kind(agent: Any, browser: Cl
         assert "Phone number" in text(Phone(agent, browser, method=method).open())
     assert "Phone number" not in text(Phone(agent, browser, method="session").open())
     assert "Bot token" in text(Phone(agent, browser, services=["bot"]).open())
+
+
+def test_with_an_app_of_the_operators_only_the_number_is_asked(phone: Phone, world: Telegram, configured: Any):
+    configured("telegram", client_id=str(API_ID), client_secret=API_HASH)
+    page = text(phone.open())
+    assert "Phone number" in page
+    assert "API ID" not in page.partition('id="id_phone"')[0].rpartition("</nav>")[2]
+    phone.browser.post(f"{phone.at}/start", {"way": "phone", "phone": f"+{ADA.phone}", "apiHash": "another"})
+    phone.code()
+    assert Connection.objects.get().held()["fields"].items() >= APP.items()
+    assert phone.fetch()["apiHash"] == API_HASH
+
+
+def test_an_app_of_the_operators_that_is_wrong_is_said_above_the_form(phone: Phone, world: Telegram, configured: Any):
+    for app in ("my app", "7654321"):
+        configured("telegram", client_id=app, client_secret=API_HASH)
+        page = phone.browser.post(f"{phone.at}/start", {"way": "phone", "phone": f"+{ADA.phone}"})
+        assert page.status_code == 422
+        assert "API ID" in alert(page)
