@@ -85,19 +85,22 @@ def begin(visit: Visit, *, values: Mapping[str, str], phone: str) -> None:
     if not (visit.session.can_start() or (old and visit.session.is_signing_in())):
         raise Refused("This link was used already or is older than 10 minutes.", visit.session)
     draft(visit, values=values, phone=phone)
-    if old and old.may_be_signed_in:
-        signing_in.sign_out(visit.session.provider_id, old.values, old.session)
     half = HalfOpen(values=dict(values), phone=phone, waits=old.waits if old else {})
     # A number that is refused does not end the sign-in with the one before.
     kept = old if old and old.step != "number" else half
     app = _app(visit, kept, half.values)
-    _go_on(visit, half, _ask(visit, kept, _sending(half), lambda: telegram_login.send_code(app, phone)))
+    _sent(visit, half, _ask(visit, kept, _sending(half), lambda: telegram_login.send_code(app, phone)))
+    if old and old.may_be_signed_in:
+        signing_in.sign_out(visit.session.provider_id, old.values, old.session)
 
 
 def resend(visit: Visit) -> None:
     """Have the code sent again by the provider's next way, or a new one in place of one that is over."""
     half = _at(visit, "code")
-    _go_on(visit, half, _found(visit, half) or _sent_again(visit, half))
+    if found := _found(visit, half):
+        finish(visit, half, found)
+    else:
+        _sent(visit, half, _sent_again(visit, half))
 
 
 def _sent_again(visit: Visit, half: HalfOpen) -> Sent | SignedIn:
@@ -161,11 +164,15 @@ def _give(visit: Visit, half: HalfOpen, call: Callable[[App], SignedIn | Passwor
     It is noted before: should its answer be lost on the way, or this process die, the session can still be found.
     """
     if found := _found(visit, half):
-        _go_on(visit, half, found)
+        finish(visit, half, found)
         return
     app, trying = _app(visit, half, half.values), replace(half, unsure=True)
     _write(visit, trying)
-    _go_on(visit, trying, _ask(visit, trying, half.step, lambda: call(app)))
+    done = _ask(visit, trying, half.step, lambda: call(app))
+    if isinstance(done, SignedIn):
+        finish(visit, trying, done)
+    else:
+        _write(visit, replace(half, step="password", unsure=False, session=done.session, hint=done.hint))
 
 
 def _found(visit: Visit, half: HalfOpen) -> SignedIn | None:
@@ -213,20 +220,17 @@ def _refused(visit: Visit, half: HalfOpen, act: str, refusal: LoginRefused) -> T
     return waiting(after, act, visit.session) or Trouble(refusal.reason, refusal.field)
 
 
-def _go_on(visit: Visit, half: HalfOpen, came: Sent | PasswordWanted | SignedIn) -> None:
-    """Write down what a step led to."""
-    if isinstance(came, SignedIn):
-        finish(visit, half, came)
-        return
-    half = replace(half, session=came.session, unsure=False)
-    if isinstance(came, PasswordWanted):
-        _write(visit, replace(half, step="password", hint=came.hint))
-        return
-    half = replace(half, step="code", code_hash=came.code_hash, is_over=False, again_at=time.time() + came.wait)
-    half = replace(half, how=came.how, detail=came.detail, length=came.length, next=came.next)
+def _sent(visit: Visit, half: HalfOpen, came: Sent | SignedIn) -> None:
+    """Write down that a code is on its way; or that none is needed, for whom the provider lets in at once."""
+    half = replace(half, session=came.session, unsure=isinstance(came, SignedIn))
+    if isinstance(came, Sent):
+        half = replace(half, step="code", code_hash=came.code_hash, is_over=False, again_at=time.time() + came.wait)
+        half = replace(half, how=came.how, detail=came.detail, length=came.length, next=came.next)
     with transaction.atomic():
         _write(visit, half, **_started(visit.session))
         record(visit.caller, "session.start", provider=visit.session.provider_id)
+    if isinstance(came, SignedIn):
+        finish(visit, half, came)
 
 
 def _started(session: OAuthSession) -> dict[str, Any]:

@@ -33,15 +33,46 @@ def finish(visit: Visit, half: HalfOpen, done: SignedIn) -> None:
 
     Raises Overtaken.
     """
-    half = replace(half, step="signed_in", unsure=False, session=done.session, code_hash="", waits={})
-    half = replace(half, account_id=done.account_id, label=done.label)
     session, renewed = visit.session, visit.session.connection
+    came = replace(half, step="signed_in", unsure=False, session=done.session, code_hash="", waits={})
+    came = replace(came, account_id=done.account_id, label=done.label)
     if renewed is None or renewed.account_id == done.account_id:
-        _keep(visit.caller, session, half, renewed)
-    elif not session.hold_login(half.to_json(), anyway=True, status=OAuthSession.Status.CONFIRMING):
-        signing_in.sign_out(session.provider_id, half.values, half.session)
-        raise Overtaken
+        _keep(visit.caller, session, came, renewed, begun=half.session)
+    else:
+        _hold(session, came, begun=half.session)
     visit.browser.pop(nonce_name(session), None)
+
+
+def _hold(session: OAuthSession, half: HalfOpen, *, begun: str) -> None:
+    with transaction.atomic():
+        held = _is_at(session, begun) and session.hold_login(
+            half.to_json(), anyway=True, status=OAuthSession.Status.CONFIRMING
+        )
+    if not held:
+        _drop(session, half)
+        raise Overtaken
+
+
+def _is_at(session: OAuthSession, begun: str) -> bool:
+    """Whether the row, locked from here on, still holds the sign-in that began as this session.
+
+    Another window may have sent the same code again, which is no other sign-in, or may have begun with another number.
+    """
+    row = OAuthSession.objects.select_for_update(of=("self",)).get(pk=session.pk)
+    held = HalfOpen.of(row)
+    return held is not None and held.session == begun
+
+
+def _drop(session: OAuthSession, half: HalfOpen) -> None:
+    """Sign out what came too late, unless somebody keeps this very session: the window that was faster."""
+    held = HalfOpen.of(OAuthSession.objects.get(pk=session.pk))
+    made = connect.fingerprint(session.provider_id, _fields(session, half))
+    if not (held and held.session == half.session) and not Connection.objects.filter(fingerprint=made).exists():
+        signing_in.sign_out(session.provider_id, half.values, half.session)
+
+
+def _fields(session: OAuthSession, half: HalfOpen) -> dict[str, str]:
+    return {**half.values, session.spec.token_field: half.session}
 
 
 def decide(caller: Caller, session: OAuthSession, choice: str) -> None:
@@ -57,34 +88,36 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> None:
         signing_in.abandon(session)
     elif choice == "add" or (choice == "replace" and callback.can_replace(session)):
         try:
-            _keep(caller, session, half, session.connection if choice == "replace" else None)
+            _keep(caller, session, half, session.connection if choice == "replace" else None, begun=half.session)
         except Overtaken:
             raise Refused("This request was ended meanwhile. Nothing was stored.", session) from None
     else:
         raise Refused("That cannot be chosen here.", session)
 
 
-def _keep(caller: Caller, session: OAuthSession, half: HalfOpen, renew: Connection | None) -> None:
+def _keep(caller: Caller, session: OAuthSession, half: HalfOpen, renew: Connection | None, *, begun: str) -> None:
     """Make the connection, or renew the one that this account had, whose own session is ended then."""
-    spec = session.spec
     with transaction.atomic():
+        # The connection is locked first and the request after it, as whoever pastes a credential does.
         before = _session_before(session, half, renew)
-        row = connect.connect_key(
-            replace(caller, key=session.key),
-            provider=session.provider,
-            fields={**half.values, spec.token_field: half.session},
-            verdict=Verdict("works", half.account_id, half.label),
-            way=session.way,
-            renew=renew,
-        )
-        completed = session.complete(row.pk)
-        transaction.set_rollback(not completed)
-    if not completed:
-        signing_in.sign_out(session.provider_id, half.values, half.session)
+        kept = _is_at(session, begun)
+        if kept:
+            row = connect.connect_key(
+                replace(caller, key=session.key),
+                provider=session.provider,
+                fields=_fields(session, half),
+                verdict=Verdict("works", half.account_id, half.label),
+                way=session.way,
+                renew=renew,
+            )
+            kept = session.complete(row.pk)
+            transaction.set_rollback(not kept)
+    if not kept:
+        _drop(session, half)
         raise Overtaken
     session.refresh_from_db()
     if before:
-        signing_in.sign_out(session.provider_id, before, before[spec.token_field])
+        signing_in.sign_out(session.provider_id, before, before[session.spec.token_field])
 
 
 def _session_before(session: OAuthSession, half: HalfOpen, renew: Connection | None) -> dict[str, str] | None:

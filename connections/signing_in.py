@@ -70,11 +70,17 @@ class HalfOpen:
 
 
 def abandon(session: OAuthSession) -> None:
-    """Give up what `session` holds of a sign-in: ended at the provider, as well as that can be done, and erased."""
-    held = HalfOpen.of(session)
+    """Give up what the row of `session` holds of a sign-in: end it, as well as that can be done, and erase it.
+
+    The row is read again, for a step that was under way may have completed it.
+    """
+    row = OAuthSession.objects.exclude(login="").filter(pk=session.pk).first()
+    if row is None:
+        return
+    held = HalfOpen.of(row)
     if held and held.may_be_signed_in:
-        sign_out(session.provider_id, held.values, held.session)
-    OAuthSession.objects.filter(pk=session.pk).update(login="")
+        sign_out(row.provider_id, held.values, held.session)
+    OAuthSession.objects.filter(pk=row.pk).update(login="")
 
 
 def sign_out(provider: str, values: Mapping[str, str], session: str) -> str:

@@ -1,9 +1,12 @@
 """Signing in with a phone when answers are lost, windows overtake each other, or somebody else tries to go on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
+from telethon.sessions import StringSession
 
 from apikeys.models import AuditEvent
 from apikeys.rates import forget_counts
@@ -153,3 +156,80 @@ def test_every_step_needs_the_pages_own_form(phone: Phone, world: Telegram, user
     for step in ("start", "code", "password", "resend", "cancel"):
         assert strict.post(f"{phone.at}/{step}", {"code": CODE}).status_code == 403
     assert world.asked == []
+
+
+@pytest.fixture
+def second(phone: Phone) -> Callable[..., None]:
+    """``second("code", code="24680")`` posts from another window of the same browser; to be done in a thread."""
+    window = Client()
+    window.cookies = phone.browser.cookies
+
+    def post(step: str, **fields: str) -> None:
+        try:
+            window.post(f"{phone.at}/{step}", fields)
+        finally:
+            connections.close_all()
+
+    return post
+
+
+def lives(row: Connection, world: Telegram) -> bool:
+    """Whether the session of a connection is signed in at Telegram."""
+    return StringSession(row.held()["fields"]["sessionString"]).auth_key.key in world.sessions
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_code_that_is_sent_twice_at_once_makes_one_connection_that_works(
+    phone: Phone, world: Telegram, second: Callable[..., None]
+):
+    phone.number()
+    world.meanwhile("SignInRequest", lambda: second("code", code=CODE))
+    assert "is connected" in text(phone.code())
+    assert lives(Connection.objects.get(), world)
+    assert world.signed_in() == ["Ada"]
+    assert phone.poll()["status"] == "completed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_while_another_account_is_asked_about(phone: Phone, world: Telegram, second: Callable[..., None]):
+    phone.number()
+    phone.code()
+    known = Connection.objects.get()
+    world.accounts[BOB.phone] = type(BOB)(BOB.phone, BOB.id, "Bob")
+    phone.ask(account=str(known.pk), method="phone")
+    phone.number(BOB.phone)
+    world.meanwhile("SignInRequest", lambda: second("code", code=CODE))
+    assert "Another account came back" in text(phone.code())
+    assert sorted(world.signed_in()) == ["Ada", "Bob"]
+    world.meanwhile("LogOutRequest", lambda: second("decide", choice="replace"))
+    assert "is connected" in text(phone.press("decide", choice="replace"))
+    assert lives(Connection.objects.get(), world)
+    assert world.signed_in() == ["Bob"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("step", ["cancel", "again"])
+def test_a_request_that_is_ended_while_somebody_signs_in_keeps_nothing(
+    phone: Phone, world: Telegram, second: Callable[..., None], step: str, first: bool
+):
+    phone.number()
+    world.meanwhile("SignInRequest", lambda: second(step), first=first)
+    phone.code()
+    assert not Connection.objects.exists()
+    assert world.signed_in() == []
+    assert phone.session.status == "failed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_begins_with_another_number_meanwhile_is_not_connected_with_the_first(
+    phone: Phone, world: Telegram, second: Callable[..., None]
+):
+    phone.number()
+    again = {"way": "phone", **APP, "phone": f"+{BOB.phone}"}
+    world.meanwhile("SignInRequest", lambda: second("start", **again))
+    page = text(phone.code())
+    assert "Step 2 of 3" in page
+    assert f"+{BOB.phone}" in page
+    assert not Connection.objects.exists()
+    assert world.signed_in() == []

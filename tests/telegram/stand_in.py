@@ -65,6 +65,7 @@ class Telegram:
         self._checks: dict[bytes, PasswordCheck] = {}
         self._troubles: dict[str, list[BaseException]] = {}
         self._lost: set[str] = set()
+        self._meanwhile: dict[tuple[str, bool], Callable[[], Any]] = {}
         self._lock = threading.Lock()
 
     def client(self, session: Any, api_id: int, api_hash: str, **options: Any) -> "Client":
@@ -75,6 +76,13 @@ class Telegram:
     def fail(self, kind: str, *troubles: BaseException) -> None:
         """Answer the next requests of this kind (``"SignInRequest"``) with these, one after the other."""
         self._troubles.setdefault(kind, []).extend(troubles)
+
+    def meanwhile(self, kind: str, do: Callable[[], Any], *, first: bool = False) -> None:
+        """Have `do` done in another thread, between the next request of this kind and the arrival of its answer.
+
+        `first`: before what the request asks for is done.
+        """
+        self._meanwhile[(kind, first)] = do
 
     def lose(self, kind: str) -> None:
         """Do what the next request of this kind asks for, and hang up before the answer."""
@@ -90,6 +98,7 @@ class Telegram:
 
     def answer(self, client: "Client", kind: str, request: Any) -> Any:
         """What Telegram says to `request`."""
+        self._do_meanwhile(kind, first=True)
         with self._lock:
             if request is not None:
                 self.asked.append(request)
@@ -100,7 +109,14 @@ class Telegram:
             if kind in self._lost:
                 self._lost.remove(kind)
                 raise ConnectionResetError
-            return answer
+        self._do_meanwhile(kind, first=False)
+        return answer
+
+    def _do_meanwhile(self, kind: str, *, first: bool) -> None:
+        if do := self._meanwhile.pop((kind, first), None):
+            other = threading.Thread(target=do)
+            other.start()
+            other.join()
 
     def _send_code_request(self, client: "Client", request: Any) -> Any:
         if (request.api_id, request.api_hash) != client.app or client.app != (API_ID, API_HASH):
