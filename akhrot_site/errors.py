@@ -5,16 +5,27 @@ from __future__ import annotations
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 
 from akhrot_site.middleware import is_api_path
 
+# What to do about it, for people.
+ADVICE = {
+    400: _("The link may be incomplete, or this Akhrot may be reached under another name than the one it was told."),
+    403: _("Sign in as somebody who may, or ask the operator of this instance."),
+    404: _("The address may be mistyped, or what was here has been removed."),
+    500: _("Try it again in a moment."),
+}
 
-def answer(request: HttpRequest, *, status: int, code: str, message: str) -> HttpResponse:
-    """The envelope at an API path, a page elsewhere."""
+
+def answer(request: HttpRequest, *, status: int, code: str, message: str, back: str = "") -> HttpResponse:
+    """The envelope at an API path, a page elsewhere. `back` is an address of ours to try again at."""
     if is_api_path(request.path_info):
         return JsonResponse({"status": "error", "error": {"code": code, "message": message}}, status=status)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    context = {"status": status, "message": message, "request_id": request_id}
+    advice = "" if back else ADVICE.get(status, "")
+    context = {"status": status, "message": message, "request_id": request_id, "advice": advice, "back": back}
     # Rendered without the request: context processors may be what failed.
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
 
@@ -41,6 +52,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without its CSRF token is answered."""
-    return answer(
-        request, status=403, code="FORBIDDEN", message="This form is too old. Reload the page and send it again."
-    )
+    message = "This form is too old. Reload the page and send it again."
+    # The page with the form, which is one of ours or none.
+    came_from = request.META.get("HTTP_REFERER", "")
+    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    return answer(request, status=403, code="FORBIDDEN", message=message, back=came_from if is_ours else "")

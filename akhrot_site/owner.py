@@ -42,10 +42,10 @@ def link() -> str:
     return settings.AKHROT_BASE_URL + reverse("owner", args=[token])
 
 
-def token_is_good(token: str) -> bool:
-    """Whether a token of such a link is ours and younger than a day."""
+def token_is_ours(token: str, *, max_age: int | None = LINK_SECONDS) -> bool:
+    """Whether a token of such a link was made here, at most `max_age` seconds ago."""
     try:
-        return signing.TimestampSigner(salt=SALT).unsign(token, max_age=LINK_SECONDS) == "owner"
+        return signing.TimestampSigner(salt=SALT).unsign(token, max_age=max_age) == "owner"
     except signing.BadSignature:
         return False
 
@@ -98,14 +98,21 @@ class OwnerForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def claim(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind the link; it is there only as long as there is no owner."""
-    if owner_exists() or not token_is_good(token):
-        raise Http404
+    if owner_exists() or not token_is_ours(token):
+        return _gone(request, token)
     form = OwnerForm(request.POST or None)
     if not form.is_valid():
         return render(request, "owner.html", {"form": form})
     try:
         user = make_owner(form.cleaned_data["email"], form.cleaned_data["password"])
     except OwnerExists:
-        raise Http404 from None
+        return _gone(request, token)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    return redirect("start")
+
+
+def _gone(request: HttpRequest, token: str) -> HttpResponse:
+    """What a link that is over says to who holds a true one; a made-up one is an address like any other."""
+    if not token_is_ours(token, max_age=None):
+        raise Http404
+    return render(request, "owner_gone.html", {"has_owner": owner_exists()}, status=404)

@@ -125,7 +125,9 @@ MIDDLEWARE = [
     "akhrot_site.middleware.AdminContentSecurityPolicy",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "akhrot_site.static_files.StaticFiles",
+    # What a page hides in it, Django masks anew each time and pads (BREACH); agents' calls never come here.
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -65,6 +65,11 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         keys = self.exclude(api_key_id="").order_by().values("api_key_id")
         return dict(keys.annotate(last=Max("at")).values_list("api_key_id", "last"))
 
+    def settled(self) -> "AuditEventQuerySet":
+        """Those below the first one that is too young for every event with a lower id to be sure to be there."""
+        young = self.filter(at__gt=timezone.now() - SETTLED_AFTER).order_by().aggregate(first=Min("pk"))["first"]
+        return self.filter(pk__lt=young) if young else self
+
     def between(self, after: int, last: int) -> "AuditEventQuerySet":
         """The events with an id above `after`, up to and including `last`."""
         return self.filter(pk__gt=after, pk__lte=last)
@@ -121,10 +126,13 @@ class AuditEvent(models.Model):
 
 
 class RollUp(models.Model):
-    """How far the ledger has been read for the last use of keys: one row. Every event up to `position` is counted."""
+    """How far the ledger has been read: one row. Every event up to `position` is in the last use of its key, every
+    event up to `tallied` in the tallies.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     position = models.BigIntegerField(default=0)
+    tallied = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar[list[Any]] = [models.CheckConstraint(condition=models.Q(id=1), name="one_roll_up")]
@@ -134,9 +142,7 @@ class RollUp(models.Model):
 
     def advance(self, last: int) -> None:
         """Move on to the last event, up to `last`, below which every event is sure to be there."""
-        read = AuditEvent.objects.between(self.position, last)
-        young = read.filter(at__gt=timezone.now() - SETTLED_AFTER).aggregate(first=Min("pk"))["first"]
-        settled = read.filter(pk__lt=young) if young else read
+        settled = AuditEvent.objects.between(self.position, last).settled()
         position = settled.order_by("-pk").values_list("pk", flat=True).first()
         if position is not None:
             type(self).objects.filter(pk=self.pk, position__lt=position).update(position=position)

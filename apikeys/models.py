@@ -13,13 +13,15 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from apikeys.ledger import AuditEvent as AuditEvent
 from apikeys.ledger import RollUp as RollUp
 from apikeys.statements import FirstJoined
+from apikeys.tallies import Tally as Tally
 
 ALPHABET = string.digits + string.ascii_letters
 ID_LENGTH = 8
@@ -57,6 +59,10 @@ def split_key(key: str) -> tuple[str, str] | None:
 def digest(secret: str) -> str:
     """SHA-256 of a key's secret in hex. The secret is random, so a slow hash would protect nothing more."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class NotRotatable(Exception):
+    """Somebody wants a successor for a key that is over, or has one already."""
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -105,9 +111,20 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """The keys of `user`, the newest first."""
         return self.filter(user=user).order_by("-created_at")
 
+    def alive(self) -> "ApiKeyQuerySet":
+        """Those that are neither revoked nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+    def over(self) -> "ApiKeyQuerySet":
+        """Those that are."""
+        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+
 
 class ApiKey(models.Model):
-    """A key that one agent holds for one user. ``id`` is public; ``providers`` empty means all of them."""
+    """A key that one agent holds for one user. ``id`` is public; ``providers`` empty means all of them.
+
+    ``successor`` is the key that was made to replace it; until ``undo_until`` its revocation can be taken back.
+    """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
@@ -119,6 +136,10 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    undo_until = models.DateTimeField(null=True, blank=True, editable=False)
+    successor = models.OneToOneField(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="predecessor"
+    )
 
     objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -138,11 +159,51 @@ class ApiKey(models.Model):
         """Whether the key may use the provider of this code."""
         return not self.providers or provider in self.providers
 
-    def revoke(self) -> bool:
-        """End the key now. False if it was revoked before."""
-        changed = type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
-        self.refresh_from_db(fields=["revoked_at"])
-        return bool(changed)
+    def revoke(self, *, undo_within: dt.timedelta | None = None) -> bool:
+        """End the key now; `restore` brings it back for as long as `undo_within` says. False if it was ended before.
+
+        Without `undo_within` the end is final, also of a key whose revocation could be taken back until then.
+        """
+        now, rows = timezone.now(), type(self).objects.filter(pk=self.pk)
+        if undo_within is None:
+            ended = rows.filter(Q(revoked_at=None) | Q(undo_until__gt=now)).update(
+                revoked_at=Coalesce("revoked_at", Value(now)), undo_until=None
+            )
+        else:
+            ended = rows.filter(revoked_at=None).update(revoked_at=now, undo_until=now + undo_within)
+        self.refresh_from_db(fields=["revoked_at", "undo_until"])
+        return bool(ended)
+
+    def restore(self) -> bool:
+        """Take the revocation back. False if there is none, or none that still can be."""
+        rows = type(self).objects.filter(pk=self.pk, revoked_at__isnull=False, undo_until__gt=timezone.now())
+        restored = rows.update(revoked_at=None, undo_until=None)
+        self.refresh_from_db(fields=["revoked_at", "undo_until"])
+        return bool(restored)
+
+    def lifetime(self) -> dt.timedelta | None:
+        """How long it was made to last; None for one that does not end."""
+        return self.expires_at - self.created_at if self.expires_at else None
+
+    def rotate(self, *, overlap: dt.timedelta) -> tuple["ApiKey", str]:
+        """Make a successor of the same name, rights and lifetime, and end this key after `overlap`, if not before.
+
+        Answers as `issue` does. Raises NotRotatable; of two who rotate a key at once one does.
+        """
+        rows, ends = type(self).objects, Value(timezone.now() + overlap)
+        with transaction.atomic():
+            successor, text = rows.issue(
+                user=self.user,
+                name=self.name,
+                expires_in=self.lifetime(),
+                providers=self.providers,
+                may_disconnect=self.may_disconnect,
+            )
+            ends_first = Least(Coalesce("expires_at", ends), ends)
+            if not rows.alive().filter(pk=self.pk, successor=None).update(successor=successor, expires_at=ends_first):
+                raise NotRotatable
+        self.refresh_from_db(fields=["expires_at", "successor"])
+        return successor, text
 
     @property
     def state(self) -> str:

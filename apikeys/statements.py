@@ -1,7 +1,8 @@
 """Statements whose SQL is written once, and not by Django for each request.
 
 Django compiles a query anew whenever it runs, which takes several times as long as the database needs for it. That
-matters in two places, the fetch of a fresh token and a refresh; everything else goes through QuerySets.
+matters in two places, the fetch of a fresh token and a refresh. `Accumulate` is here because Django has no such
+statement. Everything else goes through QuerySets.
 Columns, their order and their conversion come from the models, so that a migration changes them here as well.
 
 The classes are thread-local: what `__init__` makes is made anew in each thread, from the same arguments. Django's
@@ -73,6 +74,34 @@ class Insert(threading.local, Generic[M]):
         values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in self.fields]
         with connection.cursor() as cursor:
             cursor.execute(self.sql, values)
+
+
+class Accumulate(threading.local, Generic[M]):
+    """Inserts rows of `model`. Where one is there that the unique constraint holds to be the same, it takes them in.
+
+    `add` names the columns that it adds theirs to, `replace` those that it takes over.
+    """
+
+    def __init__(self, model: type[M], *, constraint: str, add: Sequence[str], replace: Sequence[str]) -> None:
+        self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        (unique,) = [one for one in model._meta.total_unique_constraints if one.name == constraint]
+        by_name = {name: field for field in self.fields for name in (field.name, field.attname)}
+        table, columns = _quoted(model._meta.db_table), [_quoted(field.column) for field in self.fields]
+        same = ", ".join(_quoted(by_name[name].column) for name in unique.fields)
+        changes = [f"{_quoted(name)} = {table}.{_quoted(name)} + EXCLUDED.{_quoted(name)}" for name in add]
+        changes += [f"{_quoted(name)} = EXCLUDED.{_quoted(name)}" for name in replace]
+        self.sql = (
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('%s' for _ in columns)})"  # noqa: S608
+            f" ON CONFLICT ({same}) DO UPDATE SET {', '.join(changes)}"
+        )
+
+    def write(self, rows: Sequence[M]) -> None:
+        """Take in `rows`."""
+        values = [
+            [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in self.fields] for row in rows
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(self.sql, values)
 
 
 class Replace(threading.local, Generic[M]):

@@ -6,19 +6,29 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apikeys.models import ApiKey, AuditEvent, RollUp
+from apikeys import tallies
+from apikeys.models import ApiKey, AuditEvent, RollUp, Tally
 
 BATCH = 10_000
 MOST_BATCHES = 50
+# Batches of `tallies.BATCH`, each of which holds SQLite's one write lock for some milliseconds.
+MOST_TALLIED = 250
 
 
 @shared_task(name="apikeys.roll_up")
 def roll_up(*, batch: int = BATCH, most_batches: int = MOST_BATCHES) -> None:
-    """Note from the ledger when each key was last used, so that no fetch has to write it.
+    """Note from the ledger when each key was last used, so that no fetch has to write it, and count its events.
 
-    It reads at most half a million events at a time. Those of the last minute are read again by the next run, since
-    one among them may not have been committed yet.
+    It reads at most half a million events at a time.
     """
+    _note_uses(batch, most_batches)
+    for _ in range(MOST_TALLIED):
+        if not tallies.count_next():
+            return
+
+
+def _note_uses(batch: int, most_batches: int) -> None:
+    """Those of the last minute are read again by the next run, since one among them may not be committed yet."""
     place, _ = RollUp.objects.get_or_create(pk=1)
     unread = AuditEvent.objects.filter(pk__gt=place.position).values_list("pk", flat=True)
     first, newest = unread.order_by("pk").first(), unread.order_by("-pk").first()
@@ -35,5 +45,8 @@ def roll_up(*, batch: int = BATCH, most_batches: int = MOST_BATCHES) -> None:
 
 @shared_task(name="apikeys.purge_ledger")
 def purge_ledger() -> None:
-    """Remove what is older than AKHROT_LEDGER_DAYS."""
-    AuditEvent.objects.purge(before=timezone.now() - dt.timedelta(days=settings.AKHROT_LEDGER_DAYS))
+    """Remove the days that are older than AKHROT_LEDGER_DAYS. A day goes as a whole, as it is counted."""
+    kept = timezone.now() - dt.timedelta(days=settings.AKHROT_LEDGER_DAYS)
+    first = kept.replace(hour=0, minute=0, second=0, microsecond=0)
+    AuditEvent.objects.purge(before=first)
+    Tally.objects.purge(before=first)

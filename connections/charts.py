@@ -79,4 +79,5 @@ class Chart:
         unit = HEIGHT / max(self.most, 1)
         bad = max(point.bad * unit, LEAST) if point.bad else 0.0
         good = max(point.good * unit, LEAST) if point.good else 0.0
+        bad = min(bad, HEIGHT - LEAST) if good else bad
         return round(min(good, HEIGHT - bad), 2), round(bad, 2)

@@ -123,10 +123,11 @@ def _described(offered: ProviderSpec, connections: list[Connection]) -> dict[str
 
 
 def account(row: Connection) -> dict[str, Any]:
-    """One connected account as agents see it."""
+    """One connected account as agents see it. Its ``label`` is its user's own name for it, where there is one."""
     return {
         "connectionId": str(row.pk),
         "account": row.account,
+        **({"label": row.label} if row.label else {}),
         "default": row.is_default,
         "status": str(row.status),
         "verification": str(row.verification),

@@ -1,96 +1,197 @@
-"""The dashboard's API keys: made for oneself alone, shown once, revoked."""
+"""The dashboard's API keys: made for oneself alone, shown once, replaced, revoked, and for a moment brought back.
 
-import datetime as dt
+A key's text is in the answer to the POST that made it and nowhere else.
+"""
+
+import secrets
 from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
+from apikeys import issuing
 from apikeys.authentication import caller_of
-from apikeys.ledger import record
-from apikeys.models import ApiKey
-from providers.models import Provider
+from apikeys.finding import Wanted
+from apikeys.models import ApiKey, NotRotatable
+from connections import key_facts, toasts, wording
+from connections.activity_charts import fetches
+from connections.key_forms import KeyForm, RenameForm, RotateForm
+from connections.snippets import snippets
 
-LIFETIMES = [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
+PAGE, PAGE_OVER = 50, 20
+RECENT = 8
+# Of the forms that made a key so many are remembered.
+MOST_FORMS = 20
+MADE = "forms_that_made_keys"
 
 
-class KeyForm(forms.Form):
-    """What a key may do, and for how long."""
+def _own(request: HttpRequest, key_id: str) -> ApiKey:
+    rows = ApiKey.objects.select_related("user", "successor", "predecessor")
+    return get_object_or_404(rows, pk=key_id, user=caller_of(request).user)
 
-    name = forms.CharField(
-        max_length=80,
-        label="Name",
-        help_text="Which agent holds it. The connect page and the ledger show it.",
-        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "Claude on my laptop"}),
+
+def _page(request: HttpRequest, name: str) -> int:
+    given = request.GET.get(name, "")
+    return int(given) if given.isascii() and given.isdigit() and 0 < len(given) < 5 and int(given) else 1
+
+
+@login_required
+@require_GET
+def keys(request: HttpRequest) -> HttpResponse:
+    """The user's keys: those that work, and folded below those that are over."""
+    user = caller_of(request).user
+    rows = ApiKey.objects.of(user)
+    page, over = _page(request, "page"), _page(request, "over")
+    alive, ended = key_facts.lines(
+        user,
+        rows.alive()[(page - 1) * PAGE : page * PAGE + 1],
+        rows.over()[(over - 1) * PAGE_OVER : over * PAGE_OVER + 1],
     )
-    expires = forms.ChoiceField(choices=LIFETIMES, label="Expires", widget=forms.Select(attrs={"class": "form-select"}))
-    providers = forms.MultipleChoiceField(
-        required=False,
-        label="Limited to",
-        help_text="Nothing chosen: every provider, also ones connected later.",
-        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
-    )
-    may_disconnect = forms.BooleanField(
-        required=False,
-        initial=False,
-        label="May disconnect providers",
-        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
-    )
-
-    def __init__(self, sent: Any = None) -> None:
-        super().__init__(sent, label_suffix="")
-        offered = Provider.objects.defer("client_secret").offered()
-        field = self.fields["providers"]
-        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101
-        field.choices = [(row.code, row.spec.name) for row in offered]
+    context = {
+        "section": "keys",
+        "alive": alive[:PAGE],
+        "ended": ended[:PAGE_OVER],
+        "next": page + 1 if len(alive) > PAGE else None,
+        "next_over": over + 1 if len(ended) > PAGE_OVER else None,
+        "is_first": page == over == 1,
+        "over": over,
+    }
+    return render(request, "app/keys.html", context)
 
 
 @login_required
 @never_cache
-def keys(request: HttpRequest) -> HttpResponse:
-    """The user's keys, and a form to make one. The new key is in the answer to its POST and nowhere else."""
-    caller = caller_of(request)
-    form = KeyForm(request.POST or None)
-    made = text = None
+def new(request: HttpRequest) -> HttpResponse:
+    """A form to make a key, and the key in the answer to it. A form that is sent again makes no second one."""
+    caller, sent = caller_of(request), request.POST.get("form", "")[:64]
+    if made := request.session.get(MADE, {}).get(sent):
+        messages.warning(request, _("This key was made before. Its text was shown then and cannot be shown again."))
+        return redirect("key", made)
+    form = KeyForm(request.POST or None, connected=key_facts.connected_codes(caller.user))
     if request.method == "POST" and form.is_valid():
-        made, text = _issue(request, form)
-        form = KeyForm()
+        row, text = issuing.issue(
+            caller,
+            name=form.cleaned_data["name"],
+            expires_in=form.lifetime(),
+            providers=form.cleaned_data["providers"],
+            may_disconnect=form.cleaned_data["may_disconnect"],
+        )
+        if sent:
+            request.session[MADE] = dict([*request.session.get(MADE, {}).items(), (sent, row.pk)][-MOST_FORMS:])
+        return _shown_once(request, row, text)
+    context = {"section": "keys", "form": form, "form_id": sent or secrets.token_hex(8)}
+    return render(request, "app/key_new.html", context, status=422 if form.errors else 200)
+
+
+def _shown_once(request: HttpRequest, row: ApiKey, text: str, replaced: ApiKey | None = None) -> HttpResponse:
+    connected = key_facts.to_try(row.user, row)
     context = {
         "section": "keys",
-        "keys": ApiKey.objects.of(caller.user),
-        "form": form,
-        "made": made,
+        "key": row,
         "text": text,
-        "base_url": settings.AKHROT_BASE_URL,
+        "replaced": replaced,
+        "snippets": snippets(text, connected),
     }
-    return render(request, "app/keys.html", context, status=422 if form.errors else 200)
+    return render(request, "app/key_made.html", context)
 
 
-def _issue(request: HttpRequest, form: KeyForm) -> tuple[ApiKey, str]:
-    caller, chosen = caller_of(request), form.cleaned_data
-    row, text = ApiKey.objects.issue(
-        user=caller.user,
-        name=chosen["name"],
-        expires_in=dt.timedelta(days=int(chosen["expires"])) if chosen["expires"] != "never" else None,
-        providers=chosen["providers"],
-        may_disconnect=chosen["may_disconnect"],
-    )
-    record(caller, "key.issue", detail=f"{row.name} (akhrot_{row.pk}_…)")
-    return row, text
+@login_required
+@never_cache
+@require_GET
+def key(request: HttpRequest, key_id: str) -> HttpResponse:
+    """One key: facts, what it does and from where, how to use it, and what can be done with it."""
+    return _key_page(request, _own(request, key_id))
+
+
+def _key_page(request: HttpRequest, row: ApiKey, *, rename: RenameForm | None = None) -> HttpResponse:
+    user = row.user
+    events = Wanted(user_id=user.pk, key_id=row.pk).newest(RECENT)
+    ((line,),) = key_facts.lines(user, ApiKey.objects.filter(pk=row.pk))
+    context: dict[str, Any] = {
+        "section": "keys",
+        "key": row,
+        "line": line,
+        "chart": fetches(user, key_id=row.pk),
+        "lines": wording.lines(events, user),
+        "places": key_facts.places(row),
+        "snippets": snippets(connected=key_facts.to_try(user, row)) if row.state == "active" else [],
+        "rename": rename or RenameForm(name=row.name),
+        "rotate": RotateForm(),
+    }
+    return render(request, "app/key.html", context, status=422 if rename else 200)
+
+
+@login_required
+@require_POST
+def rename(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Call it something else."""
+    row = _own(request, key_id)
+    form = RenameForm(request.POST)
+    if not form.is_valid():
+        return _key_page(request, row, rename=form)
+    if form.cleaned_data["name"] != row.name:
+        issuing.rename(caller_of(request), row, form.cleaned_data["name"])
+        messages.success(request, _("It is called “%(name)s” from now on.") % {"name": row.name})
+    return redirect("key", row.pk)
+
+
+@login_required
+@never_cache
+@require_POST
+def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Make a successor, shown in the answer; the old key goes on for as long as was chosen."""
+    row, form = _own(request, key_id), RotateForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose when the old key ends."))
+        return redirect("key", row.pk)
+    try:
+        successor, text = issuing.rotate(caller_of(request), row, overlap=form.length())
+    except NotRotatable:
+        messages.error(request, _not_rotatable(ApiKey.objects.get(pk=row.pk)))
+        return redirect("key", row.pk)
+    return _shown_once(request, successor, text, replaced=row)
+
+
+def _not_rotatable(row: ApiKey) -> str:
+    if row.successor_id:
+        return _("This key has a successor already. Replace that one, if it should be replaced.")
+    if row.state == "revoked":
+        return _("A revoked key cannot be replaced. Make a new one.")
+    return _("This key has expired and cannot be replaced any more. Make a new one.")
 
 
 @login_required
 def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
-    """Ask first (GET), then end the key (POST)."""
-    row = get_object_or_404(ApiKey, pk=key_id, user=caller_of(request).user)
+    """End the key at once (POST), and offer to take that back. A GET leads to the key."""
+    row = _own(request, key_id)
     if request.method != "POST":
-        return render(request, "app/revoke.html", {"section": "keys", "key": row})
-    row.revoke()
-    record(caller_of(request), "key.revoke", detail=f"{row.name} (akhrot_{row.pk}_…)")
-    messages.success(request, f"“{row.name}” is revoked. Whoever holds it is refused from now on.")
+        return redirect("key", row.pk)
+    if issuing.revoke(caller_of(request), row):
+        assert row.revoked_at  # noqa: S101
+        undo = toasts.Action(_("Undo"), reverse("undo-key", args=[row.pk]), row.revoked_at + issuing.UNDO_WITHIN)
+        text = _("“%(name)s” is revoked. Whoever holds it is refused from now on.") % {"name": row.name}
+        toasts.success(request, text, undo)
+    else:
+        messages.warning(request, _("“%(name)s” was revoked before.") % {"name": row.name})
+    return redirect("keys")
+
+
+@login_required
+@require_POST
+def undo(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Take a revocation back, as long as that is possible."""
+    row = _own(request, key_id)
+    if issuing.restore(caller_of(request), row):
+        messages.success(request, _("“%(name)s” works again.") % {"name": row.name})
+    elif row.revoked_at is None:
+        messages.success(request, _("“%(name)s” is not revoked.") % {"name": row.name})
+    else:
+        text = _("It is too late: “%(name)s” stays revoked. Make a new key for whoever held it.")
+        messages.error(request, text % {"name": row.name})
     return redirect("keys")

@@ -7,18 +7,21 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from apikeys.statements import Replace
 from connections import credentials, margins
+from connections.finding import FETCH_ORDER as FETCH_ORDER
+from connections.finding import ConnectionQuerySet as ConnectionQuerySet
 from connections.history import Refresh as Refresh
 from connections.history import Sweep as Sweep
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
-from connections.refreshable import Refreshable, RefreshableQuerySet
+from connections.refreshable import Refreshable
+from connections.welcome import Welcome as Welcome
 from providers.grants import lasting, scopes_kept
 from providers.models import Provider
 from providers.oauth import Grant, can_renew
@@ -26,54 +29,14 @@ from providers.sealed import SealedTextField
 from providers.spec import ProviderSpec
 
 VERIFY_AGAIN = dt.timedelta(minutes=5)
-# The default first, then by age.
-FETCH_ORDER = ("-is_default", "created_at")
-
-
-class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
-    def of(self, user: User) -> "ConnectionQuerySet":
-        """The connections of `user` with their providers, the default of each first, then by age."""
-        rows = self.filter(user=user).select_related("provider").defer("provider__client_secret")
-        return rows.order_by("provider_id", *FETCH_ORDER)
-
-    def to(self, provider: str, user: User) -> "ConnectionQuerySet":
-        """The connections of `user` to one provider, in the order that a fetch looks in."""
-        rows = self.filter(user=user, provider_id=provider).select_related("provider")
-        return rows.order_by(*FETCH_ORDER)
-
-    def named(self, account: str) -> "ConnectionQuerySet":
-        """Those that `account` may mean: a connection id, else the label or the provider's id of an account."""
-        try:
-            return self.filter(pk=uuid.UUID(account))
-        except ValueError:
-            return self.filter(Q(account__iexact=account) | Q(account_id=account))
-
-    def siblings(self, connection: "Connection") -> "ConnectionQuerySet":
-        """Other connections, of whichever user, that live from the same grant at the provider."""
-        if not connection.account_id:
-            return self.none()
-        same = self.of_one_grant(connection.provider, connection.way, connection.account_id, connection.user)
-        return same.exclude(pk=connection.pk)
-
-    def of_one_grant(self, provider: Provider, way: str, account_id: str, user: User) -> "ConnectionQuerySet":
-        """Those of `provider` that live from the grant that an account of this id, connected by `way`, does.
-
-        Where each site or tenant is a connection of its own, the grant is that of whoever is named before its id; where
-        nobody is, any grant of the same user's may be the one.
-        """
-        known = provider.is_known() and provider.spec.has_way(way)
-        same, rule = Q(account_id=account_id), provider.spec.by_way(way).oauth if known else None
-        if rule and rule.after and rule.after.list is not None and rule.after.distinct:
-            grantor = account_id.rpartition(":")[0]
-            same |= Q(account_id__startswith=f"{grantor}:") if grantor else Q(user=user)
-        return self.filter(same, provider=provider, way=way)
 
 
 class Connection(Refreshable):
     """One account of one user at one provider, with what is needed to call it.
 
-    `way` says how it was connected, empty for the provider's default way. `account_id` is the provider's own id of the
-    account, empty where it tells none; pasted keys are told apart by `fingerprint`.
+    `way` says how it was connected, empty for the provider's default way. `account` is what the provider calls it, and
+    `label` what its user does. `account_id` is the provider's own id of the account, empty where it tells none; pasted
+    keys are told apart by `fingerprint`.
     """
 
     class Verification(models.TextChoices):
@@ -89,6 +52,7 @@ class Connection(Refreshable):
     way = models.CharField(max_length=64, blank=True, default="")
     account = models.CharField(max_length=255, blank=True, help_text="The account's name for people")
     account_id = models.CharField(max_length=255, blank=True)
+    label = models.CharField(max_length=80, blank=True, default="", db_default="", help_text="Its user's own name")
     fingerprint = models.CharField(max_length=64, blank=True)
     is_default = models.BooleanField(default=False)
     verification = models.CharField(max_length=16, choices=Verification.choices, default=Verification.VERIFIED)
@@ -122,6 +86,9 @@ class Connection(Refreshable):
             models.UniqueConstraint(
                 fields=["user", "provider"], condition=Q(is_default=True), name="one_default_per_provider"
             ),
+            models.UniqueConstraint(
+                "user", "provider", Lower("label"), condition=~Q(label=""), name="one_label_per_provider"
+            ),
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(
@@ -138,6 +105,11 @@ class Connection(Refreshable):
 
     def __str__(self) -> str:
         return f"{self.provider_id}: {self.account or self.pk}"
+
+    @property
+    def called(self) -> str:
+        """Its name for people: the user's own, else the provider's."""
+        return self.label or self.account
 
     @property
     def spec(self) -> ProviderSpec:

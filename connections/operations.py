@@ -16,7 +16,7 @@ CONTEXT = {
     "name": text(),
     "tokenType": serializers.ChoiceField(KINDS),
     "connected": flag(),
-    "accounts": listed(child=mapped(), help_text="connectionId, account, default, status, scopes, expiresAt"),
+    "accounts": listed(child=mapped(), help_text="connectionId, account, label, default, status, scopes, expiresAt"),
     "getToken": mapped(help_text="The call that answers a credential"),
     "connect": mapped(help_text="The call that makes a connect link"),
     "docsUrl": text(required=False),

@@ -155,7 +155,7 @@ def _refreshed(connection: Connection, began: float, *, works: bool | None = Non
     if not _can_refresh(connection):
         raise _dead(connection, "there is no refresh token")
     still_works = not connection.is_expired() if works is None else works
-    if _must_wait(connection):
+    if must_wait(connection):
         if still_works:
             return connection
         raise _unavailable(connection, _backing_off(connection))
@@ -186,7 +186,7 @@ def _landing(connection: Connection, began: float) -> flights.Landing:
         return flights.Landing(busy.reason, busy.retry_after, no_room=isinstance(busy, NoRoom), row=connection)
 
 
-def _must_wait(connection: Connection) -> bool:
+def must_wait(connection: Connection) -> bool:
     """Whether the last failure says to wait; one about the OAuth client does not, once that is set anew."""
     corrected = connection.last_error.startswith(CLIENT_REFUSED) and connection.provider.client_refused_at is None
     return connection.is_backing_off() and not corrected

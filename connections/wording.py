@@ -25,9 +25,14 @@ DEEDS = {
     "connection.add": "{provider} was connected",
     "connection.lose": "{provider} refused to renew its token: it needs you",
     "connection.renew": "{provider} was connected again",
+    "connection.rename": "{provider} got another name from you",
+    "connection.test": "You tested {provider}",
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
     "key.revoke": "An API key was revoked",
+    "key.restore": "The revocation of an API key was undone",
+    "key.rotate": "An API key is being replaced",
+    "key.rename": "An API key was renamed",
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")
@@ -47,7 +52,7 @@ REASONS = {
 # A code, and a remark of ours in brackets behind it.
 CODED = re.compile(r"(?P<code>[\w.-]+)(?P<remark> \(.*\))?")
 # Those whose detail names what they were done to.
-NAMED = ("key.issue", "key.revoke")
+NAMED = ("key.issue", "key.revoke", "key.restore", "key.rotate", "key.rename")
 
 
 @dataclass(frozen=True)

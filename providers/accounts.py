@@ -43,7 +43,7 @@ def identity(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> Acc
     asked = spec.oauth.identity if spec.oauth else None
     if asked is None:
         return Account()
-    answer = _ask(spec, asked, grant, inputs)
+    answer = ask(spec, asked, grant, inputs)
     document = answer.json()
     if not asked.is_met_by(answer.status, document):
         raise ProviderUnavailable(f"{spec.name} did not say whose account it is (status {answer.status})")
@@ -61,7 +61,7 @@ def items(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> list[I
     rule = spec.oauth.after if spec.oauth else None
     if rule is None:
         return []
-    answer = _ask(spec, rule, grant, inputs)
+    answer = ask(spec, rule, grant, inputs)
     document = answer.json()
     if not rule.is_met_by(answer.status, document):
         raise ProviderUnavailable(f"{spec.name} did not tell the {rule.noun} to use (status {answer.status})")
@@ -116,7 +116,8 @@ def item_part(account: Account, item_id: str) -> str:
     return f"{account.id}:{escaped}" if account.id else escaped
 
 
-def _ask(spec: ProviderSpec, asked: Request, grant: Grant, inputs: Mapping[str, str]) -> Answer:
+def ask(spec: ProviderSpec, asked: Request, grant: Grant, inputs: Mapping[str, str]) -> Answer:
+    """The provider's answer to one of the calls above, signed by the access token. Raises ProviderUnavailable."""
     values = spec.values({**inputs, **grant.extra, "accessToken": grant.access_token})
     headers = {"Accept": "application/json", "Authorization": f"Bearer {grant.access_token}"}
     headers |= {name: fill(template, values) for name, template in asked.headers.items()}

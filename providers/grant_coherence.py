@@ -129,7 +129,7 @@ def _of_refreshing(rule: OAuth) -> Iterator[str]:
         yield 'oauth.refresh_params: refresh_with = "access_token" must send {accessToken}'
     for key in sorted(rule.model_fields_set.intersection(OF_REFRESH_TOKENS)):
         yield f'oauth.{key}: has no meaning with refresh_with = "access_token"'
-    for key in sorted(key for key in rule.answer if key.startswith("refresh_")):
+    for key in sorted(key for key in rule.answer.model_fields_set if key.startswith("refresh_")):
         yield f'oauth.answer.{key}: has no meaning with refresh_with = "access_token"'
 
 

@@ -70,7 +70,7 @@ def token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> di
     document = answer.json()
     if document is None:
         document = dict(parse_qsl(answer.body.decode("utf-8", "replace"))) or None
-    error = _error_in(document, oauth.answer.get("error", "error"))
+    error = _error_in(document, oauth.answer.error)
     if error and answer.status < 500 and answer.status != 429:
         if error in revoked:
             raise GrantRevoked(plain(error))
@@ -101,22 +101,22 @@ def grant_in(oauth: OAuth, document: dict[str, Any], paths: Paths | None = None)
     Raises ProviderUnavailable where there is none.
     """
     at = oauth.answer if paths is None else paths
-    access_token = look_up(document, at.get("access_token", "access_token"))
+    access_token = look_up(document, at.access_token)
     if not isinstance(access_token, str) or not access_token:
         raise ProviderUnavailable("the token endpoint answered no access token")
-    refresh_token = look_up(document, at.get("refresh_token", "refresh_token"))
-    scopes = _scopes(look_up(document, at.get("scope", "scope")))
+    refresh_token = look_up(document, at.refresh_token)
+    scopes = _scopes(look_up(document, at.scope))
     second, seconds_scopes = _second_in(oauth, document)
-    ends_in = look_up(document, at.get("refresh_expires_in", "refresh_token_expires_in"))
+    ends_in = look_up(document, at.refresh_expires_in)
     return Grant(
         access_token=access_token,
         refresh_token=refresh_token if isinstance(refresh_token, str) else "",
-        expires_at=moments.after(look_up(document, at.get("expires_in", "expires_in")))
-        or moments.at(look_up(document, at.get("expires_at", "")))
+        expires_at=moments.after(look_up(document, at.expires_in))
+        or moments.at(look_up(document, at.expires_at))
         or moments.after(oauth.lifetime),
         scopes=None if scopes is None else [*scopes, *seconds_scopes],
         extra={**kept_in(document, oauth.keep), **second},
-        ends_at=moments.after(ends_in) or moments.at(look_up(document, at.get("refresh_expires_at", ""))),
+        ends_at=moments.after(ends_in) or moments.at(look_up(document, at.refresh_expires_at)),
     )
 
 

@@ -17,6 +17,7 @@ from providers.oauth_parts import OAuth
 from providers.parts import (
     Auth,
     Checked,
+    CheckedOrText,
     Code,
     CredentialField,
     Input,
@@ -40,7 +41,7 @@ class UnknownWay(LookupError):
     """The provider is not connected in this way, or not any more."""
 
 
-class ProviderSpec(Part):
+class ProviderSpec(Part, defer_build=False):
     """One provider: who it is, how one connects to it and how one calls it afterwards.
 
     With several `ways` to connect it, what stands beside them is the default way. `by_way` gives each as if it were
@@ -48,42 +49,59 @@ class ProviderSpec(Part):
     """
 
     code: Code
+    """What agents send: small letters, digits, `-` and `_`. The file is named after it."""
     name: str
+    """For people."""
     auth: Auth
+    """`"oauth2"`, `"api_key"`, `"basic"`, or `"mtproto"` (a Telegram account)."""
     login: Login = ""
-    """``phone``: people sign in on Akhrot's own pages, with a phone number, the code sent to it and, if there is one,
-    the account's second password. That makes the session string, and only the other fields are asked for. For
-    ``mtproto`` alone."""
+    """`"phone"`, with `auth = "mtproto"`: people sign in on Akhrot's own pages, with a phone number, the code sent to
+    it and, where there is one, the account's second password. That makes the session string, so that only the other
+    fields are asked for."""
     category: str = ""
+    """One word, for the dashboard and the admin. One that no shipped file has stands behind theirs."""
     docs_url: Url = ""
+    """The provider's documentation."""
     uses: str = ""
-    """A few words for the skill document: "Mail, files, calendars"."""
+    """A few words for the skill document: `Mail, files, calendars`."""
     aliases: tuple[str, ...] = ()
-    """Other names by which people look for it."""
+    """Other names by which people and agents look for it. They count as much as its name, and lead from a wrong code to
+    the right one."""
     popularity: int = 0
-    """The more used, the higher; the highest comes first."""
+    """How much it is used, compared with the others. The highest comes first, and those alike by code."""
     base_url: Url = ""
-    checked: Checked = Checked()
+    """Where its API is; a template."""
+    checked: CheckedOrText = Checked()
+    """What the file was checked against, and when: a table, or the text of its `against` alone."""
     oauth: OAuth | None = None
+    """Needed with `auth = "oauth2"`, and only there."""
     inputs: tuple[Input, ...] = ()
+    """What is asked before the redirect."""
     fields: tuple[CredentialField, ...] = ()
+    """What a user pastes."""
     maps: dict[Name, Map] = {}
+    """Values derived from others, by name."""
     access_token: str = ""
-    """The field answered as ``accessToken``; else the last secret one."""
+    """Default: the last secret field.
+    Name of the field that is answered as `accessToken`."""
     send: Send = Send()
+    """Default: OAuth tokens as `Authorization: Bearer …`, pasted credentials not at all.
+    How the credential travels on a call."""
     headers: dict[str, Template] = {}
-    """Sent on every call beside the credential (``anthropic-version``, Xero's tenant)."""
+    """Sent on every call beside the credential; templates. One with an empty value in it is left out."""
     verify: Verify | None = None
+    """The call that proves a pasted credential."""
     services: tuple[Service, ...] = ()
+    """What an agent asks for by name."""
     notes: tuple[str, ...] = ()
-    """What surprises a caller of this provider; shown to agents."""
+    """Sentences on what surprises a caller; agents see them."""
     way: WayName = WayName()
-    """What the default way is called."""
+    """What the way at the top of the file is called, where there are others."""
     ways: tuple[Way, ...] = ()
-    """The others."""
+    """The other ways to connect it."""
     first_way: Code | Literal[""] = ""
-    """The code of the way that people are offered first; empty: the default one. For a way that came later: the
-    default way stays what the connections made by it note."""
+    """The code of the way that people are offered first; empty: the one at the top. For a way that came later, since
+    the top stays what the connections made by it note."""
 
     # Made once, for fetches look here. A specification that is alone in its file is its own default way.
     _top: "ProviderSpec | None" = PrivateAttr(default=None)

@@ -16,6 +16,11 @@ def dumps(document: Mapping[str, Any]) -> str:
     return "\n".join(_lines(document, ())).strip("\n") + "\n"
 
 
+def inline(value: Any) -> str:
+    """`value` as it stands behind a key. Raises ValueError for a null."""
+    return _value(value, ())
+
+
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     tables = {name: value for name, value in table.items() if _is_table(value)}
     for name, value in table.items():
@@ -45,7 +50,7 @@ def _value(value: Any, path: tuple[str, ...]) -> str:
         return f"[{', '.join(_value(one, path) for one in value)}]"
     if isinstance(value, dict):
         pairs = (f"{_key(name)} = {_value(one, (*path, name))}" for name, one in value.items())
-        return f"{{ {', '.join(pairs)} }}"
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
     # JSON's numbers and booleans are TOML's.
     return json.dumps(value)
 

@@ -115,7 +115,7 @@ def _judge(spec: ProviderSpec, asked: Verify, answer: http.Answer) -> Verdict:
     document = answer.json()
     if asked.is_met_by(answer.status, document) and not _is_garbage(asked, answer, document):
         return Verdict("works", *asked.account(document))
-    reason = f"{spec.name} answered {answer.status}{_said(document)}"
+    reason = f"{spec.name} answered {answer.status}{said(document)}"
     if asked.is_restricted_by(answer.status, document):
         return Verdict("restricted", reason=reason)
     if _is_refusal(asked, answer, document):
@@ -135,11 +135,11 @@ def _is_refusal(asked: Verify, answer: http.Answer, document: Any) -> bool:
     return 400 <= answer.status < 500 and answer.status not in TRY_LATER
 
 
-def _said(document: Any) -> str:
-    """The provider's own words, where they stand in one of the usual places."""
+def said(document: Any) -> str:
+    """The provider's own words after a colon, where they stand in one of the usual places; else nothing."""
     words = (look_up(document, path) for path in SAID)
-    said = next((word for word in words if isinstance(word, str) and word.strip()), "")
-    return f": {said}" if said else ""
+    found = next((word for word in words if isinstance(word, str) and word.strip()), "")
+    return f": {found}" if found else ""
 
 
 def _secrets(spec: ProviderSpec, values: Mapping[str, str]) -> set[str]:

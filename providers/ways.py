@@ -32,11 +32,16 @@ class WayName(Part):
     """What a way is called, and what it is good for."""
 
     code: Code | Literal[""] = ""
+    """Unique in the file, of small letters, digits, `-` and `_`. Agents may send it as `method`, `connection add` takes
+    it as `--way`, and connections note it."""
     name: str = ""
-    """For people; empty: named after its kind."""
+    """Default: that of its kind.
+    What the user reads when choosing."""
     help: str = ""
+    """One line below the name."""
     services: tuple[Code, ...] | None = None
-    """The services that can be used with it; None: all of them."""
+    """Default: all.
+    Codes of the services that this way is good for."""
 
 
 class Way(WayName):
@@ -45,17 +50,34 @@ class Way(WayName):
     code: Code
     name: str
     auth: Auth
+    """As at the top: `"oauth2"`, `"api_key"`, `"basic"` or `"mtproto"`."""
     login: Login = ""
+    """As at the top: `"phone"`, with `auth = "mtproto"`."""
     base_url: Url = ""
+    """Default: the top's.
+    Where the API is by this way; a template."""
     oauth: OAuth | None = None
+    """Its OAuth, as at the top; nothing of the top's holds."""
     inputs: tuple[Input, ...] = ()
+    """What is asked before the redirect; nothing of the top's is."""
     fields: tuple[CredentialField, ...] = ()
+    """What a user pastes; nothing of the top's is."""
     maps: dict[Name, Map] = {}
+    """Default: the top's.
+    Values derived from others. Given ones replace the top's as a whole."""
     access_token: str = ""
+    """Default: the last secret field.
+    Name of the field that is answered as `accessToken`."""
     send: Send = Send()
+    """Default: OAuth tokens as `Authorization: Bearer …`, pasted credentials not at all.
+    How the credential of this way travels; nothing of the top's holds."""
     headers: dict[str, Template] = {}
+    """Default: the top's.
+    Sent on every call beside the credential. Given ones replace the top's as a whole."""
     verify: Verify | None = None
+    """The call that proves the credential of this way; the top's does not."""
     notes: tuple[str, ...] = ()
+    """What surprises a caller by this way; the top's are not shown."""
 
 
 def top_way(spec: "ProviderSpec") -> "ProviderSpec":

@@ -1,4 +1,4 @@
-"""The shipped provider files for tests. ``python -m tests.catalogue`` writes the figures of docs/catalogue.md."""
+"""The shipped provider files for tests, and the figures of docs/catalogue.md."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,15 +8,14 @@ import pytest
 
 from providers import registry
 from providers.spec import ProviderSpec
+from tests.markdown import line
 
 FILES = sorted(registry.SHIPPED.glob("*.toml"))
 SPECS = [registry.read(path) for path in FILES]
 BY_CODE = {spec.code: spec for spec in SPECS}
 # Each way to connect, as if it were a provider of its own.
 WAYS = [way for spec in SPECS for way in spec.every_way().values()]
-DOCUMENT = Path(__file__).parents[1] / "docs" / "catalogue.md"
 LOGOS = Path(__file__).parents[1] / "akhrot_site" / "static" / "logos"
-BEGIN, END = "<!-- figures: python -m tests.catalogue -->\n", "<!-- end of figures -->\n"
 CATEGORIES = {
     "ai": "AI",
     "communication": "Communication",
@@ -100,20 +99,20 @@ def figures() -> str:
 
 def _counts() -> Iterable[str]:
     columns = [*FILE_COLUMNS, *WAY_COLUMNS]
-    yield _line(["", *columns])
-    yield _line(["---", *["--:"] * len(columns)])
+    yield line(["", *columns])
+    yield line(["---", *["--:"] * len(columns)])
     for kind, is_one in KINDS.items():
         yield _counted(kind, is_one)
     yield _counted("all", lambda _: True)
 
 
 def _names() -> Iterable[str]:
-    yield _line(["Category", "", "Providers (those checked against one source alone in italics)"])
-    yield _line(["---", "---", "---"])
+    yield line(["Category", "", "Providers (those checked against one source alone in italics)"])
+    yield line(["---", "---", "---"])
     by_name = sorted(SPECS, key=lambda spec: spec.name.lower())
     for category, words in CATEGORIES.items():
         names = [_named(spec) for spec in by_name if spec.category == category]
-        yield _line([f"`{category}`", words, ", ".join(names)])
+        yield line([f"`{category}`", words, ", ".join(names)])
 
 
 def _named(spec: ProviderSpec) -> str:
@@ -123,18 +122,4 @@ def _named(spec: ProviderSpec) -> str:
 def _counted(what: str, is_of_it: Callable[[ProviderSpec], bool]) -> str:
     of_files = [sum(is_of_it(spec) and is_one(spec) for spec in SPECS) for is_one in FILE_COLUMNS.values()]
     of_ways = [sum(is_of_it(way) and is_one(way) for way in WAYS) for is_one in WAY_COLUMNS.values()]
-    return _line([what, *map(str, [*of_files, *of_ways])])
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def written(text: str, figures: str) -> str:
-    """`text` with `figures` between the two marks."""
-    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    return re.sub(pattern, lambda _: f"{BEGIN}\n{figures}\n{END}", text, flags=re.DOTALL)
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), figures()), encoding="utf-8")
+    return line([what, *map(str, [*of_files, *of_ways])])

@@ -85,7 +85,7 @@ def make_owner_and_key(page: Page, site: Site) -> Caller:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
     page.get_by_role("button", name="Make the account").click()
-    page.get_by_role("link", name="Make an API key for your agent").click()
+    page.get_by_role("link", name="Make a key").click()
     page.get_by_label("Name").fill("Claude on my laptop")
     page.get_by_role("button", name="Make the key").click()
     return Caller(site, page.locator("#key-text").inner_text())

@@ -21,7 +21,8 @@
 
   async function copy(button) {
     const text = document.getElementById(button.dataset.copy).textContent.trim();
-    const said = button.textContent;
+    // Pressed again before the answer is gone, it must not take that for its name.
+    const said = button.dataset.said ??= button.textContent;
     button.setAttribute("aria-live", "polite");
     try {
       await navigator.clipboard.writeText(text);
@@ -85,6 +86,24 @@
   document.addEventListener("submit", function (event) {
     const button = event.target.querySelector("[data-busy]");
     if (button) { button.setAttribute("aria-disabled", "true"); button.classList.add("btn-loading"); }
+  });
+  // What can be done for a moment only goes when that is over. Whoever stands on it is led to the words beside it.
+  function expire(part) {
+    const beside = part.parentElement;
+    const stoodOn = part.contains(document.activeElement);
+    part.remove();
+    if (!stoodOn) return;
+    beside.tabIndex = -1;
+    beside.focus();
+  }
+  document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("[data-expires]").forEach((part) => {
+      setTimeout(expire, 1000 * Number(part.dataset.expires), part);
+    });
+    // Screen readers tell what changes in a status, and not what it says when the page comes.
+    document.querySelectorAll(".messages[role=status] .note-main").forEach((words) => {
+      setTimeout(() => words.append("\u00a0"), 300);
+    });
   });
   // A page that comes back from the browser's cache must not look busy.
   window.addEventListener("pageshow", function () {

@@ -1,7 +1,7 @@
 """What the dashboard's templates show of rows: logos, states and times in words."""
 
+import datetime as dt
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -9,13 +9,15 @@ from django import template
 from django.contrib.staticfiles import finders
 from django.forms import CheckboxInput, Select
 from django.forms.boundfield import BoundField
+from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timesince import timesince, timeuntil
 
-from connections.models import Connection, Refresh
+from connections import times
+from connections.first_minutes import ON_THE_PATH, Path
+from connections.models import Refresh
+from connections.standing import standing
 from connections.wording import reason_in_words
 from providers.parts import Service
 from providers.spec import ProviderSpec
@@ -31,14 +33,6 @@ COMMON_SCOPES = {
 }
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A state: the kind that gives its colour, and its text."""
-
-    kind: str
-    text: str
-
-
 @register.simple_tag
 @lru_cache(maxsize=4096)
 def logo(code: str) -> str:
@@ -48,67 +42,38 @@ def logo(code: str) -> str:
 
 
 @register.filter
-def mark(connection: Connection) -> Mark:
-    """The state of a connection, to be shown in its colour."""
-    if not connection.provider.enabled:
-        return Mark("off", "Turned off")
-    if connection.needs_user():
-        return Mark("bad", "Needs you")
-    if connection.trouble():
-        return Mark("warn", "Needs the operator")
-    if connection.ends_at and connection.reminded_days is not None:
-        return Mark("warn", f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}")
-    marks = {
-        Connection.Verification.UNVERIFIED: Mark("warn", "Unverified"),
-        Connection.Verification.RESTRICTED: Mark("calm", "Restricted"),
-    }
-    return marks.get(connection.verification, Mark("good", "Active"))  # type: ignore[call-overload,no-any-return]
-
-
-@register.filter
-def lasts(connection: Connection) -> str:
-    """How long its credential lasts, in words."""
-    if connection.spec.kind != "oauth2" and connection.ends_at:
-        return f"{'Ended' if connection.ends_at <= timezone.now() else 'Ends'} {days(connection.ends_at)}"
-    if connection.spec.kind != "oauth2":
-        return "Until you revoke it"
-    if connection.expires_at is None:
-        return "Does not end"
-    if connection.refreshable and not connection.is_dead():
-        return "Renewed by itself"
-    return f"{'Ended' if connection.is_expired() else 'Ends'} {ago(connection.expires_at)}"
-
-
-@register.filter
 def way(spec: ProviderSpec) -> str:
     """How a provider is connected, in two words."""
     return spec.way_name
 
 
-@register.filter
-def ago(moment: Any) -> str:
-    """A time in words, past or to come: "5 minutes ago", "in 2 hours", "just now", "never"."""
-    if moment is None:
-        return "never"
-    passed = moment <= timezone.now()
-    words = (timesince(moment) if passed else timeuntil(moment)).split(",")[0].replace("\xa0", " ")
-    if words.startswith("0"):
-        return "just now"
-    return f"{words} ago" if passed else f"in {words}"
+register.filter("standing", standing)
+register.filter("ago", times.ago)
+register.filter("days", times.days)
 
 
-@register.filter
-def days(moment: Any) -> str:
-    """The same, but what is less than two months ahead to the day: "in 12 days"."""
-    ahead = (moment - timezone.now()).days
-    return f"in {ahead} days" if 2 <= ahead < 60 else ago(moment)
+@register.simple_tag(takes_context=True)
+def next_step(context: template.Context, form: str = "strip") -> SafeString:
+    """Where the first minutes go on, for who is on that path and on another page of it: a strip, or a ``"button"``.
+
+    Whoever is not on it costs no read.
+    """
+    request: Any = context.get("request")
+    if request is None or not request.user.is_authenticated or not request.session.get(ON_THE_PATH):
+        return mark_safe("")
+    if context.get("section") in ("home", "start"):
+        return mark_safe("")
+    step = Path(request.user).next
+    if step is None:
+        return mark_safe("")
+    shown = {"step": step, "is_here": step.page == context.get("section"), "form": form}
+    return mark_safe(render_to_string("parts/next_step.html", shown))  # noqa: S308
 
 
-@register.filter
-def reason(connection: Connection) -> str:
-    """Why it needs its user, as a clause."""
-    given = reason_in_words(connection.spec.name, connection.status_reason)
-    return given or "its token has ended and there is nothing to refresh it with"
+@register.simple_tag
+def moment(value: dt.datetime | None, form: str = "") -> SafeString:
+    """A time as an element: its words, with the exact time on hover. ``"days"`` as `form` tells an end to the day."""
+    return times.element(value, times.days(value) if value and form == "days" else "")
 
 
 @register.filter
@@ -145,12 +110,6 @@ def short_scope(scope: str) -> str:
 def breakable(scope: str) -> SafeString:
     """A scope which may be broken after each slash, where it does not fit."""
     return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in scope.split("/")))
-
-
-@register.filter
-def at(mapping: dict[str, Any], key: Any) -> Any:
-    """The value of a dictionary at a key that is a variable."""
-    return mapping.get(key)
 
 
 @register.filter

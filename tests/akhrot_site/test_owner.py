@@ -30,7 +30,7 @@ def test_the_link_makes_an_owner_who_is_signed_in_and_verified():
     client = Client()
     assert client.get(path()).status_code == 200
     answer = client.post(path(), FORM)
-    assert (answer.status_code, answer["Location"]) == (302, "/app/")
+    assert (answer.status_code, answer["Location"]) == (302, "/app/start/")
     user = User.objects.get()
     assert (user.email, user.is_superuser, user.is_staff) == ("ada@example.com", True, True)
     assert EmailAddress.objects.filter(user=user, email=user.email, verified=True, primary=True).exists()
@@ -41,7 +41,10 @@ def test_every_link_is_dead_once_there_is_an_owner():
     first, second = path(), path()
     Client().post(first, FORM)
     for link in (first, second, path()):
-        assert Client().get(link).status_code == 404
+        gone = Client().get(link)
+        assert gone.status_code == 404
+        assert "This Akhrot has its owner" in gone.content.decode()
+        assert "/accounts/login/" in gone.content.decode()
         assert Client().post(link, FORM | {"email": "eve@example.com"}).status_code == 404
     assert User.objects.count() == 1
 
@@ -51,11 +54,17 @@ def test_a_link_ends_after_a_day(clock: Any):
     clock.forward(hours=23, minutes=59)
     assert Client().get(link).status_code == 200
     clock.forward(minutes=2)
-    assert Client().get(link).status_code == 404
+    over = Client().get(link)
+    assert over.status_code == 404
+    assert "python manage.py owner --link" in over.content.decode()
+    assert Client().post(link, FORM).status_code == 404
+    assert not User.objects.exists()
 
 
 def test_a_made_up_link_is_nothing():
-    assert Client().get("/owner/owner:1aaaaa:forged").status_code == 404
+    forged = Client().get("/owner/owner:1aaaaa:forged")
+    assert forged.status_code == 404
+    assert "There is nothing at this address" in forged.content.decode()
     assert Client().get(path() + "x").status_code == 404
 
 
@@ -76,9 +85,13 @@ def test_what_is_wrong_is_said_and_nothing_is_made(change: dict[str, str], words
 
 
 def test_the_form_needs_its_csrf_token():
-    answer = Client(enforce_csrf_checks=True).post(path(), FORM)
+    browser, link = Client(enforce_csrf_checks=True), path()
+    answer = browser.post(link, FORM, headers={"Referer": f"http://testserver{link}"})
     assert answer.status_code == 403
     assert "Reload the page" in answer.content.decode()
+    assert f'href="http://testserver{link}"' in answer.content.decode()
+    elsewhere = browser.post(link, FORM, headers={"Referer": "https://elsewhere.example/"})
+    assert "elsewhere.example" not in elsewhere.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apikeys.ledger import AuditEvent
-from apikeys.models import ApiKey, _by_id
-from apikeys.statements import Insert, Mark, Replace, Update
+from apikeys.models import ApiKey, Tally, _by_id
+from apikeys.statements import Accumulate, Insert, Mark, Replace, Update
 from connections.models import Connection
 from connections.tokens import _default
 from tests.agents import Key
@@ -127,3 +127,20 @@ def test_a_compiled_update_changes_what_djangos_would_and_takes_new_values_each_
     found = Connection.objects.in_bulk([first.pk, second.pk])
     assert [found[row.pk].last_error for row in (first, second)] == [UNUSUAL["account"], "y"]
     assert all(3500 < (row.seconds_to_wait() or 0) <= 3600 for row in found.values())
+
+
+@pytest.mark.django_db
+def test_a_row_takes_in_those_that_are_the_same_to_its_constraint(user: User, other_user: User) -> None:
+    facts = {"span": 1, "starts_at": UNUSUAL["at"], "connection_id": UNUSUAL["connection_id"], "action": "token.fetch"}
+    bounds = {"outcome": "ok", "refused": False, "first_id": 1}
+    statement = Accumulate(Tally, constraint="one_tally_of_a_kind", add=["number"], replace=["last_id"])
+    statement.write([Tally(user=user, number=2, last_id=5, **facts, **bounds)])
+    statement.write(
+        [
+            Tally(user=user, number=3, last_id=9, **facts, **{**bounds, "first_id": 6}),
+            Tally(user=other_user, number=1, last_id=7, **facts, **bounds),
+        ]
+    )
+    mine, other = Tally.objects.order_by("user_id")
+    assert {name: getattr(mine, name) for name in facts} == facts
+    assert (mine.number, mine.first_id, mine.last_id, other.number) == (5, 1, 9, 1)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from django.template.loader import render_to_string
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connections.charts import HEIGHT, LEAST, WIDTH, Chart, Point
@@ -27,10 +27,12 @@ def test_the_tallest_bar_is_as_high_as_the_drawing_and_the_others_in_proportion(
 
 
 def test_one_among_thousands_is_seen() -> None:
-    _, one = drawn((100_000, 0), (1, 1)).bars
+    _, one, under = drawn((100_000, 0), (1, 1), (1, 99_999)).bars
     assert (one.good_height, one.bad_height) == (LEAST, LEAST)
+    assert (under.good_height, under.bad_height) == (LEAST, HEIGHT - LEAST)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(COUNTS, COUNTS), max_size=60))
 def test_no_bar_leaves_the_drawing_or_covers_another(points: list[tuple[int, int]]) -> None:
     bars = drawn(*points).bars

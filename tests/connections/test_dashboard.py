@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apikeys.ledger import Caller
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import AuditEvent
 from connections import sessions
 from connections.connect import connect_key
 from connections.models import Connection, OAuthSession, Refresh
@@ -25,21 +25,12 @@ def text_of(browser: Client, path: str, **query: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def test_the_steps_tick_themselves_off(browser: Client, user: Any, connect: Any):
-    assert text_of(browser, "/app/").count("Done:") == 0
-    connect("openai")
-    row, _ = ApiKey.objects.issue(user=user, name="assistant")
-    assert text_of(browser, "/app/").count("Done:") == 2
-    ApiKey.objects.note_uses({row.pk: timezone.now()})
-    assert "Tell your agent" not in text_of(browser, "/app/")
-
-
 def test_a_dead_grant_says_why_and_offers_to_reconnect(browser: Client, connect: Any, configured: Any):
     configured("google")
     row = connect("google", expires_in=-60, status="needs_reauth", status_reason="invalid_grant")
     assert "1 needs you" in text_of(browser, "/app/")
     page = text_of(browser, f"/app/connections/{row.pk}/")
-    assert "Google needs you" in page
+    assert "Needs you" in page
     assert "Google has ended the permission: it was withdrawn" in page
     assert "Reconnect" in page
     answer = browser.post("/app/providers/google/connect/", {"account": str(row.pk)})
@@ -58,7 +49,8 @@ def test_services_that_lack_their_scopes_can_be_granted(browser: Client, connect
 
 
 @pytest.mark.parametrize(
-    ("verification", "said"), [("unverified", "could not be checked"), ("restricted", "may not do everything")]
+    ("verification", "said"),
+    [("unverified", "has no call that would prove it"), ("restricted", "may not do everything")],
 )
 def test_a_credential_says_how_its_check_went(browser: Client, connect: Any, verification: str, said: str):
     row = connect("openai", verification=verification)
@@ -98,9 +90,8 @@ def test_a_provider_whose_file_is_gone_breaks_no_page(browser: Client, user: Any
     row = Connection.objects.create(user=user, provider=gone, secrets='{"fields": {}}')
     session = OAuthSession.objects.create(user=user, provider=gone, expires_at=timezone.now() + dt.timedelta(minutes=9))
     AuditEvent.objects.create(user=user, action="connection.add", provider="gone", connection_id=row.pk)
-    assert "1 connection belongs to providers that this Akhrot does not know" in text_of(browser, "/app/")
+    assert "This Akhrot does not know gone any more" in text_of(browser, "/app/")
     assert "gone was connected" in text_of(browser, "/app/ledger/")
-    assert browser.get(f"/app/connections/{row.pk}/").status_code == 404
     assert browser.get(f"/connect/{session.pk}").status_code == 404
 
 
@@ -195,7 +186,7 @@ def test_a_lost_grant_whose_token_works_still_says_so(browser: Client, connect: 
         assert "Needs you" in page
         assert "Google has ended the permission" in page
         assert page.count("Reconnect<") == 1
-    assert "Your agents still get the token held" in text_of(browser, f"/app/connections/{row.pk}/")
+    assert "The token held ends" in text_of(browser, f"/app/connections/{row.pk}/")
 
 
 def test_another_account_than_the_expected_is_asked_about(browser: Client, begin: Any, connect: Any, user: Any):
@@ -209,14 +200,6 @@ def test_another_account_than_the_expected_is_asked_about(browser: Client, begin
     done = browser.post(f"/connect/{begun.session.pk}/decide", {"choice": "add"}, follow=True)
     assert "Google is connected" in done.content.decode()
     assert Connection.objects.filter(user=user).count() == 2
-
-
-def test_a_key_is_nobody_elses_and_has_a_known_lifetime(browser: Client, user: Any, other_user: Any):
-    browser.post("/app/keys/", {"name": "mine", "expires": "never", "user": str(other_user.pk)})
-    assert ApiKey.objects.get().user == user
-    for wrong in ({"name": "", "expires": "never"}, {"name": "x", "expires": "10000"}):
-        assert browser.post("/app/keys/", wrong).status_code == 422
-    assert ApiKey.objects.count() == 1
 
 
 def test_a_connection_shows_how_its_renewals_went(browser, connect):

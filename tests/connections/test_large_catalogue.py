@@ -12,30 +12,9 @@ from pytest_django.fixtures import Settings
 
 from providers import registry
 from providers.models import Provider
+from tests.large_catalogue import MORE, PASTED, SIGNED_IN, write_files
 
-MORE = 1000
-FILE = """
-code = "{code}"
-name = "Walnut {number}"
-category = "ai"
-auth = "api_key"
-popularity = {popularity}
-aliases = ["Pecan {number}"]
-uses = "Nuts of kind {number}"
-
-[[fields]]
-name = "apiKey"
-label = "API key"
-"""
 TOLD = ("/ai/context/summary", "/ai/context/google", "/ai/context/google/gmail")
-
-
-def write_files(folder: Path, number: int = MORE) -> None:
-    """So many provider files, a few of them the most used of all."""
-    for place in range(number):
-        code = f"walnut-{place}"
-        text = FILE.format(code=code, number=place, popularity=200 if place < 5 else place % 50)
-        (folder / f"{code}.toml").write_text(text)
 
 
 @pytest.fixture
@@ -70,6 +49,13 @@ def calls_of(act: Callable[[], Any]) -> int:
     finally:
         sys.setprofile(before)
     return number
+
+
+@pytest.mark.parametrize(("auth", "kind"), [(PASTED, "api_key"), (SIGNED_IN, "oauth2")])
+def test_the_files_are_good_ones(tmp_path: Path, auth: str, kind: str):
+    write_files(tmp_path, 7, auth=auth)
+    found = [registry.read(path) for path in sorted(tmp_path.iterdir())]
+    assert [(spec.code, spec.kind) for spec in found] == [(f"walnut-{place}", kind) for place in range(7)]
 
 
 def test_what_agents_ask_often_costs_the_same_with_a_thousand_more(

@@ -17,17 +17,21 @@ from tests.agents import Agent
 def migrate(transactional_db: None) -> Iterator[Any]:
     """``migrate("0002_refresh_engine")`` takes the tables of connections there and answers the models of then.
 
-    Without a name it takes everything to where it is today.
+    Without a name it takes them to the newest.
     """
 
     def migrate(name: str = "") -> Any:
         executor = MigrationExecutor(connection)
-        targets = [("connections", name)] if name else executor.loader.graph.leaf_nodes()
-        executor.migrate(targets)
-        return MigrationExecutor(connection).loader.project_state(targets).apps
+        executor.migrate([("connections", name)] if name else executor.loader.graph.leaf_nodes())
+        return models_of(name) if name else None
 
     yield migrate
     migrate()
+
+
+def models_of(name: str) -> Any:
+    """The models as they were when the migration of that name was the newest."""
+    return MigrationExecutor(connection).loader.project_state([("connections", name)]).apps
 
 
 def test_what_was_connected_before_there_were_ways_is_of_the_default_one(
@@ -40,10 +44,16 @@ def test_what_was_connected_before_there_were_ways_is_of_the_default_one(
     then = migrate("0002_refresh_engine")
     names = {field.name for field in then.get_model("connections", "Connection")._meta.get_fields()}
     assert "way" not in names
-    migrate("0003_ways_to_connect")
     migrate()
     now = Connection.objects.get()
     assert (now.pk, now.way, now.spec.kind) == (row.pk, "", "oauth2")
     assert agent.post("/tokens/fetch", {"provider": "google"}).json()["data"]["accessToken"] == "kept"
     session = OAuthSession.objects.get(pk=session.pk)
     assert (session.way, session.asked, session.scopes) == ("", [], ["openid"])
+
+
+def test_a_process_from_before_there_were_labels_can_still_connect_something(user: User):
+    then = models_of("0004_links_go_with_their_provider").get_model("connections", "Connection")
+    for number in (1, 2):
+        then.objects.create(user_id=user.pk, provider_id="google", account_id=str(number), secrets="{}")
+    assert list(Connection.objects.values_list("label", flat=True)) == ["", ""]

@@ -130,7 +130,9 @@ def test_the_token_answer_tells_the_end_of_the_refresh_token(answer: dict[str, A
 def test_the_path_can_be_another_one():
     rule = registry.catalogue()["google"].oauth
     assert rule
-    other = rule.model_copy(update={"answer": {"refresh_expires_in": "data.refresh_life"}})
+    other = rule.model_copy(
+        update={"answer": rule.answer.model_copy(update={"refresh_expires_in": "data.refresh_life"})}
+    )
     assert grants.grant_in(other, {"access_token": "a", "data": {"refresh_life": 60}}).ends_at
 
 

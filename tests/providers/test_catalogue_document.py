@@ -4,14 +4,14 @@ import re
 
 from tests import catalogue
 from tests.catalogue import WAYS, said, tells_account
+from tests.documents import CATALOGUE, PROVIDERS, anew
 
-WRITTEN = catalogue.DOCUMENT.read_text(encoding="utf-8")
+WRITTEN = CATALOGUE.read_text(encoding="utf-8")
 
 
 def test_its_figures_are_those_of_the_files() -> None:
-    figures = catalogue.figures()
-    assert catalogue.written(WRITTEN, figures) == WRITTEN, "run python -m tests.catalogue"
-    assert figures in WRITTEN
+    assert anew(CATALOGUE) == WRITTEN, "run python -m tests.documents"
+    assert catalogue.figures() in WRITTEN
 
 
 def test_every_way_is_of_one_kind_and_one_category() -> None:
@@ -29,5 +29,4 @@ def test_what_cannot_be_proven_or_told_is_named() -> None:
 
 
 def test_the_readers_of_the_schema_find_it() -> None:
-    other = catalogue.DOCUMENT.with_name("providers.md").read_text(encoding="utf-8")
-    assert re.search(r"\(catalogue\.md\)", other)
+    assert re.search(r"\(catalogue\.md\)", PROVIDERS.read_text(encoding="utf-8"))

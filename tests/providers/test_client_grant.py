@@ -14,7 +14,7 @@ from providers.call import prepare
 from providers.grants import Grant, grant_in
 from providers.http import ProviderUnavailable
 from providers.oauth import Client, ClientRefused, GrantRevoked
-from providers.oauth_parts import OAuth
+from providers.oauth_parts import OAuth, Paths
 from providers.spec import ProviderSpec
 from tests.provider_http import ProviderHttp
 from tests.providers.test_spec import DOCS, faults
@@ -216,7 +216,7 @@ def test_the_end_of_a_refresh_token_is_read_unless_it_is_beyond_belief(answer: d
 
 
 def test_the_end_of_a_refresh_token_may_stand_elsewhere():
-    rule = OAuth(token_url=TOKEN, answer={"refresh_expires_in": "refresh.ttl"})
+    rule = OAuth(token_url=TOKEN, answer=Paths(refresh_expires_in="refresh.ttl"))
     assert grant_in(rule, {"access_token": "a", "refresh": {"ttl": 60}}).ends_at is not None
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from providers import registry
+from providers import registry, schema
 from providers.models import Provider
-from tests.providers.test_spec import KEY, SANDBOX, TWILIO
+from tests.providers.test_spec import DOCS, KEY, SANDBOX, TWILIO
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +50,20 @@ def test_show_tells_the_redirect_uri_to_register(settings: Settings) -> None:
 def test_every_provider_can_be_shown(code: str) -> None:
     assert run("show", code).startswith(f"code: {code}\n")
     assert json.loads(run("show", code, "--json"))["code"] == code
+
+
+def test_schema_prints_what_editors_read() -> None:
+    said = run("schema")
+    assert json.loads(said) == schema.json_schema()
+    # Whatever the terminal's encoding, what is saved is UTF-8.
+    assert said.isascii()
+
+
+def test_a_file_that_names_the_schema_is_checked_as_before(tmp_path: Path) -> None:
+    line = "#:schema ./provider.schema.json"
+    assert f"```toml\n{line}\n```" in DOCS.read_text(encoding="utf-8")
+    (tmp_path / "x.toml").write_text(f"{line}\n{KEY}")
+    assert run("check", str(tmp_path / "x.toml")).endswith("x.toml: ok (X, 0 services)\n")
 
 
 def test_set_takes_a_client_and_show_never_tells_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:

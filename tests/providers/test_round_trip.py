@@ -16,7 +16,7 @@ from django.test import Client
 from connections.models import Connection
 from providers import http
 from providers.models import Provider
-from providers.oauth_parts import After, Exchange, OAuth, Revoke, Second
+from providers.oauth_parts import After, Exchange, OAuth, Paths, Revoke, Second
 from providers.parts import Part, Request, Send, Verify
 from providers.spec import ProviderSpec
 from tests.agents import Agent
@@ -232,7 +232,7 @@ def test_a_restricted_credential_is_kept_as_such(spec, stand_in, agent, browser)
     assert Connection.objects.get().verification == "restricted"
 
 
-@pytest.mark.parametrize("table", [OAuth, Revoke, Exchange, Second, Request, After, Verify, Send])
+@pytest.mark.parametrize("table", [OAuth, Paths, Revoke, Exchange, Second, Request, After, Verify, Send])
 def test_every_key_is_on_the_way(table):
     """So that a key which no file has yet is tried all the same."""
     tried = {name for one in tables() if isinstance(one, table) for name in one.model_fields_set}
@@ -241,6 +241,9 @@ def test_every_key_is_on_the_way(table):
 
 def tables() -> Iterator[Part]:
     for spec in [*SENT_THERE, *CLIENTS, *KEYS]:
-        oauth = spec.oauth
-        parts = (oauth.revoke, oauth.exchange, oauth.second, oauth.identity, oauth.after) if oauth else ()
-        yield from (one for one in (spec.send, spec.verify, oauth, *parts) if one)
+        yield from (one for one in (spec.send, spec.verify, spec.oauth) if one)
+        if oauth := spec.oauth:
+            parts = (oauth.answer, oauth.revoke, oauth.exchange, oauth.second, oauth.identity, oauth.after)
+            yield from (one for one in parts if one)
+            if oauth.exchange:
+                yield oauth.exchange.answer

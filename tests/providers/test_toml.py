@@ -23,6 +23,11 @@ def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:
     assert tomllib.loads(toml.dumps(document)) == document
 
 
+@given(VALUES)
+def test_a_value_alone_is_what_stands_behind_a_key(value: Any) -> None:
+    assert tomllib.loads(f"key = {toml.inline(value)}\n") == {"key": value}
+
+
 @pytest.mark.parametrize("code", sorted(registry.catalogue()))
 def test_every_shipped_provider_survives_json_and_toml(code: str) -> None:
     document = registry.document_of(registry.file_text(code), source=code)

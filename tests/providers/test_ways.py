@@ -1,7 +1,5 @@
 """Several ways to connect one provider: what a file may say of them, and the specification that comes of each."""
 
-from typing import Any
-
 import pytest
 
 from providers import registry
@@ -9,7 +7,6 @@ from providers.call import prepare
 from providers.coherence import MTPROTO_FIELDS
 from providers.registry import BadProviderFile, parse
 from providers.spec import ProviderSpec, UnknownWay
-from providers.ways import Way, WayName
 from tests.providers.test_client_grant import MEETINGS
 from tests.providers.test_spec import DOCS, KEY, SANDBOX
 
@@ -72,11 +69,6 @@ def faults(text: str) -> list[str]:
 
 def test_the_documentation_shows_the_example() -> None:
     assert NOTEBOOK.strip() in DOCS.read_text()
-
-
-@pytest.mark.parametrize("table", [Way, WayName])
-def test_the_documentation_names_every_key(table: Any) -> None:
-    assert not [key for key in table.model_fields if f"`{key}`" not in DOCS.read_text()]
 
 
 def test_the_top_of_a_file_is_its_default_way() -> None:

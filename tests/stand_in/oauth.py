@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from providers.oauth_parts import After, OAuth
+from providers.oauth_parts import After, OAuth, Paths
 from providers.parts import Request
 from providers.spec import ProviderSpec
 from tests.stand_in import reading
@@ -159,7 +159,7 @@ class OAuthProvider:
         return Turn(**common, challenge=challenge, verifier=verifier, **self._answer(self.oauth.answer, **options))
 
     def _plain_turn(
-        self, what: str, url: str, method: str, params: dict[str, str], *, paths: Any, **options: Any
+        self, what: str, url: str, method: str, params: dict[str, str], *, paths: Paths, **options: Any
     ) -> Turn:
         headers = {"Accept": "application/json", **self.oauth.token_headers}
         sent: dict[str, Any] = {"query" if method == "GET" else "form": params}
@@ -189,10 +189,12 @@ class OAuthProvider:
 
     # What they are answered.
 
-    def _answer(self, paths: Any, *, error: str = "", silent: bool = False, rotated: bool = True) -> dict[str, Any]:
+    def _answer(self, named: Paths, *, error: str = "", silent: bool = False, rotated: bool = True) -> dict[str, Any]:
         """A token answer, or an error; `silent` about its end, `rotated` with another refresh token."""
         if error:
-            return {"status": 400, "answer": reading.document({self.oauth.answer.get("error", "error"): error})}
+            path = reading.paths(self.oauth.answer).get("error", "error")
+            return {"status": 400, "answer": reading.document({path: error})}
+        paths = reading.paths(named)
         self.issued += 1
         leaves = {paths.get("access_token", "access_token"): self.access_token, **self._kept()}
         if rotated and self.oauth.refresh_with == "refresh_token" and not self.spec.is_pasted:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from providers.oauth_parts import Paths
 from providers.parts import CredentialField, Input, Request
 from providers.spec import ProviderSpec
 
@@ -75,6 +76,12 @@ def kept(spec: ProviderSpec, names: Iterable[str]) -> dict[str, str]:
         tried = [f"{name}{AWKWARD}", f"{name.lower()}-kept", f"https://{name.lower()}.example"]
         usable[name] = next(value for value in tried if not spec.misfits({name: value}))
     return usable
+
+
+def paths(named: Paths) -> dict[str, str]:
+    """The paths of a token answer that the file names. What it leaves out has the standard's name, not the code's."""
+    said: dict[str, str] = named.model_dump(exclude_unset=True)
+    return said
 
 
 def scopes_asked(spec: ProviderSpec) -> list[str]:

@@ -22,7 +22,9 @@ class Command(BaseCommand):
     help = "List and show providers, check provider files, enable providers and set their OAuth clients"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | check | discover | set")
+        actions = parser.add_subparsers(
+            dest="action", required=True, metavar="list | show | check | schema | discover | set"
+        )
         listing = actions.add_parser("list", help="all providers, the most used first")
         listing.add_argument("--json", action="store_true", dest="as_json")
         showing = actions.add_parser("show", help="one provider with everything but its secret")
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         shape.add_argument("--toml", action="store_true", dest="as_toml", help="its provider file, to be changed")
         checking = actions.add_parser("check", help="validate provider files (TOML)")
         checking.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        actions.add_parser("schema", help="print the JSON Schema of provider files, for editors")
         finding = actions.add_parser("discover", help="make a provider file of an OpenID Connect issuer's address")
         finding.add_argument("issuer", metavar="ISSUER")
         finding.add_argument("--code", default="", help="the provider's code; else one from the issuer's host")
@@ -44,6 +47,7 @@ class Command(BaseCommand):
             "list": self.list_all,
             "show": self.show,
             "check": self.check_files,
+            "schema": self.print_schema,
             "discover": self.discover,
             "set": self.set_up,
         }
@@ -88,6 +92,12 @@ class Command(BaseCommand):
                 self.stdout.write(f"{path}: ok ({spec.name}, {len(spec.services)} services)")
         if bad:
             raise CommandError(f"{bad} of {len(files)} files cannot be used")
+
+    def print_schema(self, **_: Any) -> None:
+        # The other actions need not wait for it.
+        from providers import schema
+
+        self.stdout.write(json.dumps(schema.json_schema(), indent=2))
 
     def discover(self, *, issuer: str, code: str, name: str, as_json: bool, **_: Any) -> None:
         try:

@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0004_links_go_with_their_provider'),
+        ('connections', '0005_labels_and_welcome'),
     ]
 
     operations = [

@@ -1,0 +1,129 @@
+"""Finding events of the ledger by what they are, as fast among a million as among ten.
+
+Two filters that each leave half of the ledger may leave nothing together, and no index knows. The tallies do: they
+tell in which hours there are such events and between which ids, so that only those are looked at.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from apikeys.ledger import AuditEvent, AuditEventQuerySet
+from apikeys.tallies import HOUR, Tally, TallyQuerySet, position
+
+REFUSED = "refused"
+
+
+def hour_of(moment: dt.datetime) -> dt.datetime:
+    """When the hour began that a moment lies in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which events of one user are wanted. What is left empty narrows nothing.
+
+    `outcome` is ``ok``, `REFUSED` for all that is not, or a code. `since` is the first time within, `until`
+    the first beyond.
+    """
+
+    user_id: int
+    key_id: str = ""
+    provider: str = ""
+    connection_id: uuid.UUID | None = None
+    outcome: str = ""
+    actions: tuple[str, ...] = ()
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+    def _kind(self) -> Q:
+        """What events and tallies are narrowed by alike."""
+        named = {
+            "api_key_id": self.key_id,
+            "provider": self.provider,
+            "connection_id": self.connection_id,
+            "outcome": "" if self.outcome == REFUSED else self.outcome,
+            "action__in": self.actions,
+        }
+        return Q(**{name: value for name, value in named.items() if value})
+
+    def _events(self, among: Q) -> AuditEventQuerySet:
+        found = AuditEvent.objects.filter(among, self._kind())
+        found = found.exclude(outcome="ok") if self.outcome == REFUSED else found
+        found = found.filter(at__gte=self.since) if self.since else found
+        found = found.filter(at__lt=self.until) if self.until else found
+        return found.order_by("-pk")
+
+    def events(self) -> AuditEventQuerySet:
+        """The events, the newest first. Without a bound on the id it may take reading all of the user's."""
+        return self._events(Q(user_id=self.user_id))
+
+    def tallies(self, span: Tally.Span) -> TallyQuerySet:
+        """The tallies that count them, and at either end perhaps some more of the same hour or day."""
+        found = Tally.objects.filter(self._kind(), user_id=self.user_id, span=span)
+        found = found.filter(refused=True) if self.outcome == REFUSED else found
+        found = found.filter(starts_at__gt=self.since - span * HOUR) if self.since else found
+        return found.filter(starts_at__lt=self.until) if self.until else found
+
+    def newest(self, number: int, *, before: int | None = None) -> list[AuditEvent]:
+        """The newest `number` of them, with an id below `before` if that is given."""
+        counted = position()
+        found: list[AuditEvent] = []
+        if before is None or before > counted + 1:
+            young = self.events().filter(pk__gt=counted)
+            found = list((young.filter(pk__lt=before) if before else young)[:number])
+        if len(found) == number:
+            return found
+        end = counted if before is None else min(counted, before - 1)
+        ranges = [(first, min(last, end)) for first, last in self._ranges(number - len(found), before) if first <= end]
+        return found + list(self._events(self._within(ranges))[: number - len(found)] if ranges else [])
+
+    def _within(self, ranges: list[tuple[int, int]]) -> Q:
+        """The user's events with an id in one of `ranges`, which are many where what is wanted is rare.
+
+        The user stands beside each, for SQLite finds each by an index then. Outside it would read all of the user's.
+        """
+        found = Q(user_id=self.user_id, pk__in=[first for first, last in ranges if first == last])
+        for first, last in ranges:
+            if first != last:
+                found |= Q(user_id=self.user_id, pk__range=(first, last))
+        return found
+
+    def _ranges(self, number: int, before: int | None) -> list[tuple[int, int]]:
+        """Where in the ledger the newest `number` counted events are: from id to id, parted by others.
+
+        It rests on this: ids grow with time, to within an hour.
+        """
+        hours = full = self.tallies(Tally.Span.HOUR)
+        if before is not None:
+            at = AuditEvent.objects.filter(pk__gte=before - 1).order_by("pk").values_list("at", flat=True).first()
+            hours = hours.filter(first_id__lt=before)
+            hours = hours.filter(starts_at__lte=hour_of(at) + HOUR) if at else hours
+            # Of an hour that is cut in two nobody knows how many of its events are older than the cut.
+            full = hours.filter(last_id__lt=before)
+        enough, oldest = 0, None
+        for starts_at, counted in full.order_by("-starts_at").values_list("starts_at", "number")[:number]:
+            enough += counted
+            if enough >= number:
+                oldest = starts_at - HOUR
+                break
+        hours = hours.filter(starts_at__gte=oldest) if oldest else hours
+        return list(_merged(hours.values_list("first_id", "last_id")))
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The same without overlaps, in order."""
+    first = last = None
+    for start, end in sorted(ranges):
+        if first is None or last is None:
+            first, last = start, end
+        elif start <= last + 1:
+            last = max(last, end)
+        else:
+            yield first, last
+            first, last = start, end
+    if first is not None and last is not None:
+        yield first, last
