@@ -167,7 +167,7 @@ def end(request: HttpRequest, row: Connection) -> str:
 
 @admin.register(OAuthSession)
 class OAuthSessionAdmin(ReadOnlyAdmin):
-    """Connect links: who asked for what, and what came of it. State, nonce, verifier and grant are not shown."""
+    """Connect links: who asked for what, and what came of it. State, nonce, and what is sealed are not shown."""
 
     list_display = (
         *("provider", "user", "key", "step", "reason"),
@@ -186,7 +186,7 @@ class OAuthSessionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthSession]:
         """Without what is sealed."""
         rows: QuerySet[OAuthSession] = super().get_queryset(request)
-        return rows.defer("verifier", "grant", "provider__client_secret")
+        return rows.defer("verifier", "grant", "login", "provider__client_secret")
 
     @display(description="State", label=STEPS, ordering="status")
     def step(self, row: OAuthSession) -> str:

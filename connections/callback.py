@@ -13,6 +13,7 @@ from connections.held import Held
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import token_digest
 from connections.sessions import Refused, nonce_name
+from connections.signing_in import HalfOpen
 from providers import accounts, http, oauth
 from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable
@@ -45,13 +46,13 @@ def come_back(caller: Caller, code: str, params: Mapping[str, str], browser: Ses
     session = _take_session(caller, code, params.get("state", ""))
     trouble = _mismatch(session, caller, code, params, browser)
     if trouble:
-        _end(caller, session, trouble, outcome="REFUSED")
+        end(caller, session, trouble, outcome="REFUSED")
         raise Refused(f"This could not be accepted: {trouble}. Nothing was stored.")
     browser.pop(nonce_name(session), None)
     if "error" in params or not params.get("code"):
         said = oauth.plain(params.get("error", "no code"))
         reason = REFUSAL_REASONS.get(said, f"the provider answered: {said}")
-        _end(caller, session, reason, outcome="PROVIDER_REFUSED")
+        end(caller, session, reason, outcome="PROVIDER_REFUSED")
         raise Refused(f"Nothing was connected: {reason}.", session)
     return _choose(caller, session, _exchanged(caller, session, params))
 
@@ -91,7 +92,7 @@ def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
     return "another server answered" if rule.issuer and issuer != rule.issuer else ""
 
 
-def _end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
+def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
     """End a session without a connection and tell its owner's ledger."""
     owner = replace(caller, user=session.user, key=session.key)
     with transaction.atomic():
@@ -111,7 +112,7 @@ def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str])
     except (GrantRevoked, ProviderUnavailable) as error:
         if isinstance(error, oauth.ClientRefused):
             connect.client_was_refused(session.provider, error.reason)
-        _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
+        end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
         raise Refused(f"{session.provider} did not complete it: {error.reason}.", session) from None
     session.provider.client_was_accepted()
     return came
@@ -140,7 +141,7 @@ def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
     if not came.items:
         _give_back(session, came)
         reason = f"{session.provider} has no {rule.noun} that this account may use. {rule.missing}".rstrip()
-        _end(caller, session, reason, outcome="NOTHING_THERE")
+        end(caller, session, reason, outcome="NOTHING_THERE")
         raise Refused(reason, session)
     if taken := _evident(session, came):
         return _take(caller, session, came, taken)
@@ -180,7 +181,7 @@ def _take(caller: Caller, session: OAuthSession, came: Held, item: Item) -> Outc
     try:
         chosen = came.at(session.spec, item)
     except ProviderUnavailable as error:
-        _end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
+        end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
         raise Refused(f"{session.provider} was not connected: {error.reason}.", session) from None
     return _settle(caller, session, chosen)
 
@@ -221,7 +222,8 @@ def _keep(
 
 def held_account(session: OAuthSession) -> Account:
     """The account that waits for the user's decision."""
-    return Held.in_session(session).account
+    signed_in = HalfOpen.of(session)
+    return signed_in.account if signed_in else Held.in_session(session).account
 
 
 def can_replace(session: OAuthSession) -> bool:
@@ -240,7 +242,7 @@ def choose(caller: Caller, session: OAuthSession, item_id: str) -> Outcome:
     if not came.items:
         raise Refused("There is nothing to choose any more.", session)
     if not item_id:
-        _end(caller, session, "you chose none of what there was", outcome="CANCELLED")
+        end(caller, session, "you chose none of what there was", outcome="CANCELLED")
         _give_back(session, came)
         return Outcome(session)
     item = next((one for one in came.items if one.id == item_id), None)
@@ -255,7 +257,7 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     if came.items:
         raise Refused("That cannot be chosen here.", session)
     if choice == "cancel":
-        _end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
+        end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
         _give_back(session, came)
     elif choice == "add" or (choice == "replace" and can_replace(session)):
         _keep(caller, session, came.grant, came.account, session.connection if choice == "replace" else None)
@@ -272,7 +274,7 @@ def drop(caller: Caller, session: OAuthSession, reason: str) -> None:
         came = Held.in_session(session) if held else None
     except SealBroken:
         came = None
-    _end(caller, session, reason, outcome="CANCELLED")
+    end(caller, session, reason, outcome="CANCELLED")
     if came:
         _give_back(session, came)
 

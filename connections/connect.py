@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from apikeys.ledger import Caller, record
 from connections import credentials
 from connections.models import Connection, Notice, OAuthSession
+from connections.signing_in import sign_out
 from providers import http, oauth
 from providers.http import ProviderUnavailable
 from providers.models import Provider
@@ -103,7 +104,8 @@ def connect_key(
     """Keep a pasted credential. `fields` by name as the specification of this `way` has them.
 
     `verdict` says how it was checked, and `ends_at` when its user says that it ends. The same credential pasted twice
-    is one connection: a keyed fingerprint tells, for the values are sealed.
+    is one connection: a keyed fingerprint tells, for the values are sealed. What a sign-in on our own pages made is
+    kept as one, except that the account of it is known: it renews what that account was signed in to with.
     """
     try:
         return _connect_key(caller, provider, fields, verdict, ends_at, way, renew)
@@ -140,12 +142,15 @@ def _row_of(
     print_of_it = fingerprint(provider.code, fields)
     same = mine.filter(fingerprint=print_of_it).first()
     row = same or (mine.filter(pk=renew.pk).first() if renew else None)
+    signed_in = bool(provider.spec.by_way(way).login)
+    if row is None and signed_in:
+        row = mine.filter(account_id=whose.id).first()
     action = "connection.renew" if row else "connection.add"
     row = row or Connection(user=caller.user, provider=provider)
     row.fingerprint, row.way, row.inputs = print_of_it, way, {}
-    if row.account_id != whose.id:
+    if signed_in or row.account_id != whose.id:
         # A pasted credential has none of its own. That of a sign-in stays with what takes its place.
-        row.account_id = ""
+        row.account_id = whose.id if signed_in else ""
     if same is None:
         # The same credential pasted again without a date ends when it did before; another one does not.
         row.ends_at = row.ends_since = row.reminded_days = None
@@ -246,20 +251,22 @@ def disconnect(caller: Caller, connection: Connection) -> str:
 
 def can_end(spec: ProviderSpec) -> bool:
     """Whether the provider can be asked to end what was connected to it in this way."""
-    return spec.oauth is not None and bool(spec.oauth.revoke_url)
+    return bool(spec.login or (spec.oauth and spec.oauth.revoke_url))
 
 
 def _revoke(connection: Connection) -> str:
     spec = connection.spec if connection.is_known() else None
-    if spec is None or spec.oauth is None or not can_end(spec):
+    if spec is None or not can_end(spec):
         return "unsupported"
-    if spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
+    if spec.oauth and spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
         return "shared"
     try:
         held = connection.held()
     except SealBroken:
         # The key of its seal is lost, and the user must be able to get rid of it all the same.
         return "failed"
+    if spec.login:
+        return sign_out(spec.code, held["fields"], held["fields"][spec.token_field])
     return give_back(connection, held)
 
 

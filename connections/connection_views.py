@@ -36,6 +36,13 @@ REVOCATIONS = {
     ),
     "shared": gettext_lazy("{} is disconnected here. The grant itself lives on, because another connection uses it."),
 }
+# Where it is a session that was made by signing in here.
+SIGN_OUTS = {
+    "revoked": gettext_lazy("{} is disconnected, and its session is signed out there."),
+    "failed": gettext_lazy(
+        "{} is disconnected here, but it did not confirm that its session is signed out. End it there too."
+    ),
+}
 
 
 class NameForm(forms.Form):
@@ -187,5 +194,6 @@ def disconnect(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     revocation = connect.disconnect(caller_of(request), row)
     level = messages.WARNING if revocation == "failed" else messages.SUCCESS
     name = question["name"] if row.account == question["name"] else f"{question['name']} ({row.called})"
-    messages.add_message(request, level, REVOCATIONS[revocation].format(name))
+    said = {**REVOCATIONS, **(SIGN_OUTS if question["known"] and question["spec"].login else {})}
+    messages.add_message(request, level, said[revocation].format(name))
     return redirect("home")

@@ -18,7 +18,7 @@ BOXES = {
 }
 
 
-class _SpecForm(forms.Form):
+class SpecForm(forms.Form):
     """A form whose fields a specification names; `spec.faults` has the last word on them."""
 
     def __init__(self, spec: ProviderSpec, *args: Any, **kwargs: Any) -> None:
@@ -44,13 +44,13 @@ class _SpecForm(forms.Form):
         return cleaned
 
 
-class PasteForm(_SpecForm):
+class PasteForm(SpecForm):
     """A credential, field by field. Whitespace is trimmed; a strange pattern warns and never refuses."""
 
     def __init__(self, spec: ProviderSpec, *args: Any, boxes: Iterable[str] = (), **kwargs: Any) -> None:
         super().__init__(spec, *args, **kwargs)
         for field in spec.fields:
-            self.fields[field.name] = _credential_field(field)
+            self.fields[field.name] = credential_field(field)
         if spec.kind == "api_key":
             self.fields["ends_on"] = _last_day()
         for name in boxes:
@@ -77,7 +77,7 @@ class PasteForm(_SpecForm):
         return dt.datetime.combine(day, dt.time(23, 59, 59), tzinfo=dt.UTC) if day else None
 
 
-class InputsForm(_SpecForm):
+class InputsForm(SpecForm):
     """What an OAuth provider's addresses need: a shop, a tenant."""
 
     def __init__(self, spec: ProviderSpec, *args: Any, **kwargs: Any) -> None:
@@ -90,7 +90,8 @@ class InputsForm(_SpecForm):
         return [field.name for field in self.spec.inputs]
 
 
-def _credential_field(field: CredentialField) -> forms.Field:
+def credential_field(field: CredentialField) -> forms.Field:
+    """The form's field for one of a credential's: secrets are hidden as they are typed, and never sent back."""
     attrs = {"class": "form-control", "autocomplete": "off", "spellcheck": "false", "placeholder": field.example}
     if field.pattern:
         attrs["data-looks"] = _for_browsers(field.pattern)

@@ -58,7 +58,8 @@ def waiting_now(request: HttpRequest) -> HttpResponse:
 def waiting(user: User) -> list[OAuthSession]:
     """The requests to connect something that can be begun or decided now, the newest first."""
     rows = OAuthSession.objects.of(user).waiting()[:MOST_PENDING]
-    return [row for row in rows if row.provider.is_known() and (row.can_start() or row.status == row.Status.CONFIRMING)]
+    known = [row for row in rows if row.provider.is_known()]
+    return [row for row in known if row.can_start() or row.is_signing_in() or row.status == row.Status.CONFIRMING]
 
 
 def _waits(rows: list[OAuthSession]) -> dict[str, object]:

@@ -45,6 +45,13 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         """Those that can still be started or ended."""
         return self.filter(status__in=OAuthSession.OPEN, expires_at__gt=timezone.now())
 
+    def forgotten(self) -> "OAuthSessionQuerySet":
+        """Those that hold a grant or a sign-in with which nobody can go on."""
+        over, ended = models.Q(expires_at__lte=timezone.now()), ~models.Q(status__in=OAuthSession.OPEN)
+        signing_in = ~models.Q(login="")
+        waiting = models.Q(status=OAuthSession.Status.CONFIRMING)
+        return self.filter((waiting & over) | (signing_in & (over | ended))).select_related("provider")
+
     def make_room(self, user: User) -> int:
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""
         pending = self.filter(user=user).waiting().order_by("-created_at")
@@ -58,7 +65,8 @@ class OAuthSession(models.Model):
 
     `way` is how it is to be connected, until the user chooses another, and `scopes` are what is asked for in that way.
     `connection` is the one to renew, later the one that came of it. `state` and `nonce` are stored hashed: the state
-    travels through the provider, the nonce lies in the data of the browser session that started.
+    travels through the provider, the nonce lies in the data of the browser session that started. `login` is a sign-in
+    on pages of ours between its steps (`signing_in.py`); each of its writes has a state of its own, which nobody gets.
     """
 
     class Status(models.TextChoices):
@@ -93,6 +101,7 @@ class OAuthSession(models.Model):
     nonce_digest = models.CharField(max_length=64, blank=True)
     verifier = SealedTextField("PKCE verifier", blank=True, default="")
     grant = SealedTextField("grant awaiting a decision", blank=True, default="")
+    login = SealedTextField("sign-in on its way", blank=True, default="", db_default="")
 
     objects: ClassVar[OAuthSessionQuerySet] = OAuthSessionQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -127,6 +136,11 @@ class OAuthSession(models.Model):
         young = self.created_at + LIFETIME > timezone.now()
         return young and self.status in (self.Status.PENDING, self.Status.STARTED)
 
+    def is_signing_in(self) -> bool:
+        """Whether a sign-in on pages of ours is on its way."""
+        started = self.status == self.Status.STARTED and not self.is_over()
+        return started and self.is_known() and bool(self.spec.login)
+
     def start(self) -> tuple[str, str, str]:
         """Begin the provider's part, which gets ten minutes of its own; ``(state, nonce, verifier)``, or ValueError.
 
@@ -144,6 +158,7 @@ class OAuthSession(models.Model):
             state_digest=token_digest(state),
             nonce_digest=token_digest(nonce),
             verifier=_column("verifier").seal_for(self, verifier),
+            login="",
             inputs=self.inputs,
             way=self.way,
             scopes=self.scopes,
@@ -159,7 +174,10 @@ class OAuthSession(models.Model):
         return bool(used.update(state_digest=None))
 
     def fail(self, reason: str) -> bool:
-        """End it without a connection; `reason` is what the agent's poll reads."""
+        """End it without a connection; `reason` is what the agent's poll reads.
+
+        A sign-in stays sealed in it until it is given up as well (`signing_in.abandon`).
+        """
         open_ones = type(self).objects.filter(pk=self.pk, status__in=self.OPEN)
         ended = open_ones.update(status=self.Status.FAILED, reason=reason[:300], state_digest=None, grant="")
         self.refresh_from_db(fields=["status", "reason", "successor"])
@@ -178,6 +196,7 @@ class OAuthSession(models.Model):
                 reason="",
                 grant="",
                 verifier="",
+                login="",
             )
         )
 
@@ -187,6 +206,23 @@ class OAuthSession(models.Model):
         started = type(self).objects.filter(pk=self.pk, status__in=undecided)
         sealed = _column("grant").seal_for(self, grant_text)
         return bool(started.update(status=self.Status.CONFIRMING, grant=sealed, verifier=""))
+
+    def hold_login(self, text: str, *, anyway: bool = False, **columns: Any) -> bool:
+        """Keep how far a sign-in has come, with other `columns`.
+
+        False if the session ended meanwhile, or another window has gone on with it since this row was read; the latter
+        not where it is to be written `anyway`.
+        """
+        undecided = (self.Status.PENDING, self.Status.STARTED)
+        rows = type(self).objects.filter(pk=self.pk, status__in=undecided, expires_at__gt=timezone.now())
+        unchanged = rows if anyway else rows.filter(state_digest=self.state_digest)
+        sealed, state = _column("login").seal_for(self, text), token_digest(secrets.token_urlsafe(32))
+        columns = {**columns, "login": sealed, "state_digest": state}
+        if not unchanged.update(**columns):
+            return False
+        for name, value in columns.items():
+            setattr(self, name, value)
+        return True
 
 
 def _column(name: str) -> SealedTextField:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apikeys.ledger import Caller, record
-from connections import connect, errors
+from connections import connect, errors, signing_in
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import LIFETIME
 from providers import oauth, search
@@ -276,4 +276,5 @@ def again(caller: Caller, session: OAuthSession) -> OAuthSession:
         if not ended.update(successor=successor):
             raise Refused("This link was used already, or was begun again elsewhere.")
         record(caller, "session.again", provider=session.provider_id)
+    signing_in.abandon(session)
     return successor

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
-from connections import flights, keeping, mail, reminders, spool
+from connections import flights, keeping, mail, reminders, signing_in, spool
 from connections.asking import tell_lost
 from connections.databases import give_back
 from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
@@ -125,10 +125,12 @@ def remind() -> None:
 
 @shared_task(name="connections.tidy")
 def tidy() -> None:
-    """Remove what is over: last week's sessions, last month's refreshes and notices, grants that waited in vain."""
+    """Remove what is over: last week's sessions, last month's refreshes and notices, what waited in vain."""
     now = timezone.now()
-    for session in OAuthSession.objects.filter(status=OAuthSession.Status.CONFIRMING, expires_at__lte=now):
-        session.fail("nobody decided in time")
+    for session in OAuthSession.objects.forgotten():
+        if session.status == OAuthSession.Status.CONFIRMING:
+            session.fail("nobody decided in time")
+        signing_in.abandon(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()

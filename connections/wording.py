@@ -15,10 +15,11 @@ from providers.spec import ProviderSpec
 DEEDS = {
     "token.fetch": "fetched a credential of {provider}",
     "session.create": "asked for a link to connect {provider}",
-    "session.start": "You went to {provider} to connect it",
+    "session.start": "You began to connect {provider}",
     "session.open": "Another person opened a link of yours for {provider}",
     "session.callback": "An answer that belongs to no request came back for {provider}",
     "session.paste": "A credential of {provider} was not kept",
+    "session.login": "A step of signing in to {provider} was refused",
     "session.fail": "Connecting {provider} ended without a connection",
     "session.again": "You began again to connect {provider}",
     "connection.add": "{provider} was connected",

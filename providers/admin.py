@@ -25,6 +25,10 @@ from providers.own import OwnProviderAdmin
 
 KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
 CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
+ABOUT_APP = (
+    "Optional. With an app set here, people who sign in with their phone are not asked for one of their own. Its ID "
+    "and hash become part of each connection made so and are handed to its agents, who cannot use the session without."
+)
 # What saving a form field writes.
 COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
 
@@ -132,6 +136,8 @@ class ProviderAdmin(OwnProviderAdmin):
         sets: list[Any] = [(None, {"fields": facts})]
         if obj.spec.sign_in:
             sets.append(("OAuth client", {"fields": (*client, *scopes)}))
+        elif obj.spec.login_way:
+            sets.append(("App", {"fields": ("client_id", "new_secret", "forget_secret"), "description": ABOUT_APP}))
         elif obj.spec.oauth:
             sets.append(("Scopes", {"fields": scopes}))
         return (*sets, own)

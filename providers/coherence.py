@@ -39,6 +39,8 @@ def _faults_of_auth(spec: "ProviderSpec") -> Iterator[str]:
         yield 'send.basic: auth = "basic" needs it'
     if spec.auth == "mtproto" and not names.issuperset(MTPROTO_FIELDS):
         yield f'fields: auth = "mtproto" needs {", ".join(MTPROTO_FIELDS)}'
+    if spec.login and spec.auth != "mtproto":
+        yield f'login: "{spec.login}" is for auth = "mtproto"'
     if spec.fields and spec.access_token not in ("", *names):
         yield f"access_token: names no field: {spec.access_token!r}"
 

@@ -20,6 +20,8 @@ from providers.workbench import trying
 CODE = r"^[a-z0-9][a-z0-9_-]*$"
 # RFC 6749, appendix A.4.
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+# What the OAuth client is called where people sign in on Akhrot's own pages.
+APP_LABELS = {"client_id": "API ID", "new_secret": "API hash", "forget_secret": "Forget the API hash"}
 
 
 # The panel below the field follows what is typed. Of the form only what is named travels: no secret that stands in it.
@@ -133,6 +135,14 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         self.fields["forget_secret"].disabled = not held
         self.fields["specification"].help_text = self._about_specification()
+        if self._takes_app():
+            for name, label in APP_LABELS.items():
+                self.fields[name].label = label
+
+    def _takes_app(self) -> bool:
+        """Whether it is an app for signing in on Akhrot's own pages, and no OAuth client, that may be set."""
+        known = not self.instance._state.adding and self.instance.is_known()
+        return known and self.instance.spec.sign_in is None and self.instance.spec.login_way is not None
 
     def _about_specification(self) -> str:
         schema = "TOML or JSON in the schema of the catalogue's files (docs/providers.md); kept as JSON."
@@ -152,6 +162,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         elif self.instance.is_known() and self.instance.connections.exists():
             self._keep_kinds(document)
         return document
+
+    def clean_client_id(self) -> str:
+        """Where it is the id of an app for MTProto it is a number."""
+        given = str(self.cleaned_data["client_id"]).strip()
+        if self._takes_app() and given and not (given.isascii() and given.isdigit()):
+            raise forms.ValidationError("The API ID is a number.")
+        return given
 
     def _keep_kinds(self, document: Any) -> None:
         """A way may be taken away, which its connections outlast; one of another kind could not read what they hold."""

@@ -100,6 +100,14 @@ class Provider(models.Model):
         """Whether users can connect it in this way: to send them there takes the operator's OAuth client."""
         return spec.is_pasted or bool(self.client_id)
 
+    def app(self) -> dict[str, str]:
+        """The operator's app for signing in on Akhrot's pages, by field; empty where he has set none.
+
+        It is his OAuth client's id and secret, under the names that MTProto has for them.
+        """
+        is_set = self.spec.login_way and self.client_id and self.client_secret
+        return {"apiId": self.client_id, "apiHash": self.client_secret} if is_set else {}
+
     def ready_ways(self) -> dict[str, ProviderSpec]:
         """The ways in which users can connect it, as `ProviderSpec.every_way` has them."""
         return {code: spec for code, spec in self.spec.every_way().items() if self.is_ready(spec)}

@@ -22,6 +22,7 @@ from providers.hosts import HOST
 from providers.template import look_up, look_up_text, matches, placeholders
 
 Auth = Literal["oauth2", "api_key", "basic", "mtproto"]
+Login = Literal["", "phone"]
 SURE = {"": "", "provider": "its own pages", "agreed": "sources that agree", "single": "one source alone"}
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]

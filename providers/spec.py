@@ -21,6 +21,7 @@ from providers.parts import (
     Code,
     CredentialField,
     Input,
+    Login,
     Map,
     Name,
     Part,
@@ -53,6 +54,10 @@ class ProviderSpec(Part, defer_build=False):
     """For people."""
     auth: Auth
     """`"oauth2"`, `"api_key"`, `"basic"`, or `"mtproto"` (a Telegram account)."""
+    login: Login = ""
+    """`"phone"`, with `auth = "mtproto"`: people sign in on Akhrot's own pages, with a phone number, the code sent to
+    it and, where there is one, the account's second password. That makes the session string, so that only the other
+    fields are asked for."""
     category: str = ""
     """One word, for the dashboard and the admin. One that no shipped file has stands behind theirs."""
     docs_url: Url = ""
@@ -94,6 +99,9 @@ class ProviderSpec(Part, defer_build=False):
     """What the way at the top of the file is called, where there are others."""
     ways: tuple[Way, ...] = ()
     """The other ways to connect it."""
+    first_way: Code | Literal[""] = ""
+    """The code of the way that people are offered first; empty: the one at the top. For a way that came later, since
+    the top stays what the connections made by it note."""
 
     # Made once, for fetches look here. A specification that is alone in its file is its own default way.
     _top: "ProviderSpec | None" = PrivateAttr(default=None)
@@ -125,8 +133,13 @@ class ProviderSpec(Part, defer_build=False):
         return not code or code == self.way.code or code in self._others
 
     def every_way(self) -> "dict[str, ProviderSpec]":
-        """The specification of each way, by what a connection notes of it: "" for the default one, which is first."""
-        return {"": self._top or self, **self._others}
+        """The specification of each way, by what a connection notes of it: "" for the default one.
+
+        That is first, unless `first_way` names another.
+        """
+        every = {"": self._top or self, **self._others}
+        first = self.first_way if self.first_way in every else ""
+        return {first: every[first], **every}
 
     @property
     def way_name(self) -> str:
@@ -137,6 +150,11 @@ class ProviderSpec(Part, defer_build=False):
     def sign_in(self) -> "ProviderSpec | None":
         """The way that sends people to the provider, with the operator's OAuth client, if there is one."""
         return next((spec for spec in self.every_way().values() if not spec.is_pasted), None)
+
+    @property
+    def login_way(self) -> "ProviderSpec | None":
+        """The way to sign in on Akhrot's own pages, if there is one."""
+        return next((spec for spec in self.every_way().values() if spec.login), None)
 
     @property
     def asked(self) -> tuple[CredentialField | Input, ...]:

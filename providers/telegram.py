@@ -1,4 +1,4 @@
-"""Telegram user accounts: is this session string alive, and whose is it? Asked over MTProto by Telethon.
+"""Talking to Telegram over MTProto by Telethon: is this session string alive, and whose? Signing in: `telegram_login`.
 
 Telethon is imported where it is used: it is heavy, and most processes never meet a session.
 """
@@ -8,13 +8,15 @@ import ipaddress
 import logging
 import re
 import struct
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.conf import settings
 
 from providers import http
 
+T = TypeVar("T")
 DEADLINE = 15.0
 GOODBYE = 2.0
 SESSION = re.compile(r"1[A-Za-z0-9_-]{351,368}={0,2}")
@@ -36,18 +38,54 @@ class SessionRefused(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, repr=False)
+class App:
+    """What Telegram knows a program by: my.telegram.org gives it to whoever writes one."""
+
+    id: int
+    hash: str
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> "App":
+        """That of the fields ``apiId`` and ``apiHash``. Raises SessionRefused."""
+        api_id = values["apiId"].strip()
+        if not re.fullmatch(r"[0-9]{1,10}", api_id) or not 0 < int(api_id) < 2**31:
+            raise SessionRefused("The API ID is a number, as my.telegram.org shows it")
+        return cls(int(api_id), values["apiHash"].strip())
+
+
+_make_client: Callable[..., Any] | None = None
+
+
+def use_client(make: Callable[..., Any] | None) -> None:
+    """Talk through what `make` gives, called as Telethon's ``TelegramClient`` (None: through that again)."""
+    global _make_client
+    _make_client = make
+
+
 def identify(values: Mapping[str, str]) -> tuple[str, str]:
     """Whose session it is, as ``(id, label)``, for the fields ``apiId``, ``apiHash`` and ``sessionString``.
 
-    It is over in 15 s. Callable from any thread without an event loop of its own. Raises SessionRefused and
-    ProviderUnavailable.
+    Raises SessionRefused and ProviderUnavailable, as `talk` does.
     """
+    from telethon import errors
+
     session = parse_session(values["sessionString"])
-    api_id = values["apiId"].strip()
-    if not re.fullmatch(r"[0-9]{1,10}", api_id) or not 0 < int(api_id) < 2**31:
-        raise SessionRefused("The API ID is a number, as my.telegram.org shows it")
     try:
-        return asyncio.run(_ask(session, int(api_id), values["apiHash"].strip()))
+        user = talk(session, App.of(values), ask_account)
+    except errors.RPCError as error:
+        raise _refusal(error) from None
+    return str(user.id), str(user.username or user.phone or user.first_name or "")
+
+
+def talk(session: Any, app: App, say: Callable[[Any], Awaitable[T]]) -> T:
+    """What `say` makes of a client that is connected with `session`. It is over in 15 s.
+
+    Callable from any thread without an event loop of its own. Raises SessionRefused, ProviderUnavailable and Telethon's
+    RPCError.
+    """
+    try:
+        return asyncio.run(_talk(session, app, say))
     except TimeoutError:
         raise http.ProviderUnavailable(f"Telegram did not answer within {DEADLINE:g} s") from None
     # Telethon cancels what still waits for an answer when the other side hangs up.
@@ -56,13 +94,39 @@ def identify(values: Mapping[str, str]) -> tuple[str, str]:
 
 
 def parse_session(text: str) -> Any:
-    """The Telethon session in `text`, pointed to the data centre to use, without asking anybody.
+    """The Telethon session in a pasted `text`, pointed to the data centre to use, without asking anybody.
+
+    Raises SessionRefused.
+    """
+    session, test = _parsed(text.strip()), settings.AKHROT_TELEGRAM_DC
+    if test:
+        _know(test)
+        session.set_dc(test.id, test.host, test.port)
+    else:
+        _check_address(session)
+    return session
+
+
+def own_session(text: str) -> Any:
+    """A session that was made here, or a new one for "". It stays where it is: Telegram sends some on elsewhere.
 
     Raises SessionRefused.
     """
     from telethon.sessions import StringSession
 
-    text = text.strip()
+    session, test = _parsed(text) if text else StringSession(), settings.AKHROT_TELEGRAM_DC
+    if test:
+        _know(test)
+        if not text:
+            session.set_dc(test.id, test.host, test.port)
+    elif text:
+        _check_address(session)
+    return session
+
+
+def _parsed(text: str) -> Any:
+    from telethon.sessions import StringSession
+
     if not SESSION.fullmatch(text):
         raise SessionRefused(NOT_A_SESSION)
     try:
@@ -71,41 +135,39 @@ def parse_session(text: str) -> Any:
         raise SessionRefused(NOT_A_SESSION) from None
     if not session.auth_key:
         raise SessionRefused("This session string was never signed in: its key is empty")
-    _point(session)
     return session
 
 
-def _point(session: Any) -> None:
-    """Use the operator's test data centre if there is one, else the session's own if its address is public.
+def _know(test: Any) -> None:
+    """Trust the key of the operator's test data centre."""
+    from telethon.crypto import rsa
 
-    The address stands in the pasted string: without a check, whoever pastes would reach into our own network.
-    """
-    test = settings.AKHROT_TELEGRAM_DC
-    if test:
-        from telethon.crypto import rsa
+    rsa.add_key(test.public_key_file.read_bytes(), old=False)
 
-        rsa.add_key(test.public_key_file.read_bytes(), old=False)
-        session.set_dc(test.id, test.host, test.port)
-        return
+
+def _check_address(session: Any) -> None:
+    """Refuse an address of our own networks: it stands in the pasted string, and whoever pastes would reach them."""
     address = session.server_address
     if not ipaddress.ip_address(address).is_global and not http.is_allowed_privately(address):
         raise SessionRefused("This session string points to an address that is none of Telegram's")
 
 
-async def _ask(session: Any, api_id: int, api_hash: str) -> tuple[str, str]:
-    from telethon import TelegramClient
+async def _talk(session: Any, app: App, say: Callable[[Any], Awaitable[T]]) -> T:
+    from telethon import TelegramClient, errors
 
     # Telethon leaves futures behind when a connection breaks; the loop would log them with their tracebacks.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    client = TelegramClient(
+    client = (_make_client or TelegramClient)(
         session,
-        api_id,
-        api_hash,
-        use_ipv6=":" in session.server_address,
+        app.id,
+        app.hash,
+        use_ipv6=":" in (session.server_address or ""),
         timeout=DEADLINE,
         connection_retries=1,
         retry_delay=0,
-        request_retries=1,
+        # One more for a server that has a bad moment, and one for an account that lives in another data centre.
+        request_retries=2,
+        raise_last_call_error=True,
         auto_reconnect=False,
         flood_sleep_threshold=0,
         receive_updates=False,
@@ -114,7 +176,12 @@ async def _ask(session: Any, api_id: int, api_hash: str) -> tuple[str, str]:
     )
     try:
         async with asyncio.timeout(DEADLINE - GOODBYE):
-            return await _account(client)
+            await client.connect()
+            return await say(client)
+    except errors.AuthKeyNotFound:
+        raise SessionRefused("Telegram does not know this session (AUTH_KEY_NOT_FOUND)") from None
+    except (errors.InvalidChecksumError, errors.SecurityError, errors.TypeNotFoundError):
+        raise http.ProviderUnavailable("Telegram's server sent something that is not its protocol") from None
     finally:
         await _leave(client)
 
@@ -128,32 +195,28 @@ async def _leave(client: Any) -> None:
         return
 
 
-async def _account(client: Any) -> tuple[str, str]:
-    from telethon import errors
+async def ask_account(client: Any) -> Any:
+    """The user whose session `client` has, as Telethon describes one. Raises Telethon's errors."""
     from telethon.tl.functions.users import GetUsersRequest
     from telethon.tl.types import InputUserSelf
 
-    try:
-        await client.connect()
-        # What get_me() asks, except that get_me() hides why Telegram refuses.
-        (user,) = await client(GetUsersRequest([InputUserSelf()]))
-    except errors.AuthKeyNotFound:
-        raise SessionRefused("Telegram does not know this session (AUTH_KEY_NOT_FOUND)") from None
-    except (errors.InvalidChecksumError, errors.SecurityError, errors.TypeNotFoundError):
-        raise http.ProviderUnavailable("Telegram's server sent something that is not its protocol") from None
-    except errors.RPCError as error:
-        raise _refusal(error) from None
-    return str(user.id), str(user.username or user.phone or user.first_name or "")
+    # What get_me() asks, except that get_me() hides why Telegram refuses.
+    (user,) = await client(GetUsersRequest([InputUserSelf()]))
+    return user
+
+
+def error_code(error: Any) -> str:
+    """Telegram's own code of an error, such as ``AUTH_KEY_UNREGISTERED``.
+
+    Telethon's classes are named after the codes (`AuthKeyUnregisteredError`); unknown ones carry theirs as a text.
+    """
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).upper()
+    return re.sub(r"[^A-Z0-9_]", "", str(vars(error).get("message") or name))[:60]
 
 
 def _refusal(error: Any) -> SessionRefused | http.ProviderUnavailable:
-    """Telegram's codes are like HTTP's: 401 and 406 are about the session, 400 and 403 about the API ID.
-
-    Telethon's classes are named after the errors (`AuthKeyUnregisteredError`); unknown ones carry their text.
-    """
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).upper()
-    said = re.sub(r"[^A-Z0-9_]", "", str(vars(error).get("message") or name))[:60]
+    """Telegram's codes are like HTTP's: 401 and 406 are about the session, 400 and 403 about the API ID."""
     if error.code in (400, 401, 403, 406):
-        return SessionRefused(f"Telegram refuses this session ({said})")
+        return SessionRefused(f"Telegram refuses this session ({error_code(error)})")
     wait = getattr(error, "seconds", None)
-    return http.ProviderUnavailable(f"Telegram cannot answer for now ({said})", retry_after=wait)
+    return http.ProviderUnavailable(f"Telegram cannot answer for now ({error_code(error)})", retry_after=wait)

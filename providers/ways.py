@@ -9,6 +9,7 @@ from providers.parts import (
     Code,
     CredentialField,
     Input,
+    Login,
     Map,
     Name,
     Part,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # What a way leaves as the top of the file has it, unless it says something else. Everything else starts from nothing.
 INHERITED = ("base_url", "headers", "maps")
-REPLACED = ("auth", "oauth", "inputs", "fields", "access_token", "send", "verify", "notes")
+REPLACED = ("auth", "login", "oauth", "inputs", "fields", "access_token", "send", "verify", "notes")
 
 
 class WayName(Part):
@@ -50,6 +51,8 @@ class Way(WayName):
     name: str
     auth: Auth
     """As at the top: `"oauth2"`, `"api_key"`, `"basic"` or `"mtproto"`."""
+    login: Login = ""
+    """As at the top: `"phone"`, with `auth = "mtproto"`."""
     base_url: Url = ""
     """Default: the top's.
     Where the API is by this way; a template."""
@@ -113,6 +116,8 @@ def faults_of_ways(spec: "ProviderSpec") -> Iterator[str]:
         for code in way.services or ():
             if code not in known:
                 yield f"{where}.services: there is no service {code!r}"
+    if spec.first_way not in ("", *codes):
+        yield f"first_way: there is no way {spec.first_way!r}"
     yield from _faults_of_services(spec)
     yield from _faults_of_sign_in(spec)
 

@@ -51,7 +51,7 @@ WAY_COLUMNS: dict[str, Callable[[ProviderSpec], bool]] = {
     "ways": lambda _: True,
     "proven when pasted": lambda way: bool(way.is_pasted and (way.verify or way.oauth or way.kind == "mtproto")),
     "account told": lambda way: tells_account(way),
-    "revocable": lambda way: bool(way.oauth and way.oauth.revoke_url),
+    "revocable": lambda way: bool(way.login or (way.oauth and way.oauth.revoke_url)),
 }
 
 
@@ -66,8 +66,8 @@ def said(way: ProviderSpec) -> str:
 
 
 def tells_account(way: ProviderSpec) -> bool:
-    """Whether a connection knows its account: by whose grant it is, or by what was chosen of it."""
-    return bool(way.oauth and (way.oauth.identity or (way.oauth.after and way.oauth.after.id)))
+    """Whether a connection knows its account: by who signed in, by whose grant it is, or by what was chosen of it."""
+    return bool(way.login) or bool(way.oauth and (way.oauth.identity or (way.oauth.after and way.oauth.after.id)))
 
 
 every_provider = pytest.mark.parametrize("spec", WAYS, ids=name_of)

@@ -22,6 +22,8 @@ PASSWORD = "walnuts-are-not-nuts-7"
 class Site:
     """A running Akhrot with its own data folder; `manage` runs commands on it."""
 
+    command = ("manage.py", "up")
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -48,7 +50,7 @@ class Site:
     def up(self) -> Self:
         """Start it and wait for the first page."""
         with self.said.open("ab") as log:
-            command = [sys.executable, "manage.py", "up"]
+            command = [sys.executable, *self.command]
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         try:
             self.wait_until_ready()

@@ -71,6 +71,14 @@ def test_only_one_module_opens_connections(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_only_tests_put_something_in_the_place_of_a_provider(path: Path) -> None:
+    """No setting and no variable may lead the product to a stand-in."""
+    called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called}
+    assert not names & {"use_client", "use_transport"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_module_has_a_name_that_says_nothing(path: Path) -> None:
     assert not {*path.relative_to(ROOT).parts[:-1], path.stem} & EMPTY_NAMES
 

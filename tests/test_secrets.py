@@ -18,6 +18,7 @@ from apikeys.ledger import Caller
 from connections import connect as connecting
 from connections import sessions
 from connections.models import Connection, OAuthSession
+from connections.signing_in import HalfOpen
 from tests.provider_http import ProviderHttp
 
 MARK = "TOPSECRET"
@@ -59,6 +60,9 @@ def seeded(user: Any, connect: Any, configured: Any) -> list[Connection]:
     session = sessions.start(Caller(user=user), provider="google")
     session.start()
     session.hold(f'{{"grant": "{MARK}-grant", "id": "1", "label": "x"}}')
+    signing_in = sessions.start(Caller(user=user), provider="telegram")
+    half = HalfOpen(step="code", values={"apiHash": f"{MARK}-app"}, session=f"{MARK}-session", code_hash=f"{MARK}-hash")
+    signing_in.hold_login(half.to_json(), status="started")
     return [grant, key]
 
 

@@ -1,18 +1,24 @@
 """What the tests of connections share."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.test import Client
 
 from apikeys.ledger import Caller
 from connections import sessions
+from providers import telegram
 from providers.models import Provider
+from tests.agents import Agent
 from tests.connections.begun import IDENTITY_URL, TOKEN_URL, Begun
 from tests.connections.notebook import ADA, DOCUMENT, ME, TOKEN
+from tests.connections.telephone import Phone
 from tests.provider_http import ProviderHttp
+from tests.telegram.stand_in import Telegram
 
 
 @pytest.fixture
@@ -34,6 +40,21 @@ def begin(user: User, configured: Any, provider_http: ProviderHttp) -> Any:
         return Begun(session, caller, browser, params)
 
     return begin
+
+
+@pytest.fixture
+def world() -> Iterator[Telegram]:
+    """A Telegram with Ada, Bob who has a password, and a number without an account."""
+    world = Telegram()
+    telegram.use_client(world.client)
+    yield world
+    telegram.use_client(None)
+
+
+@pytest.fixture
+def phone(agent: Agent, browser: Client, world: Telegram) -> Phone:
+    """An agent of `user` asked for Telegram, and `user` has the link open in `browser`."""
+    return Phone(agent, browser)
 
 
 @pytest.fixture

@@ -91,6 +91,19 @@ def test_the_operator_reads_what_to_register_and_where(staff: Client):
     assert Provider.objects.get(code="google").spec.oauth.registration_url in page  # type: ignore[union-attr]
 
 
+def test_where_people_sign_in_with_a_phone_an_app_may_be_set(staff: Client):
+    page = page_of(staff, "telegram")
+    assert all(said in page for said in ("API ID", "API hash", "are handed to its agents"))
+    assert "oauth/callback" not in page
+    assert "The API ID is a number" in save(staff, "telegram", client_id="my app")
+    page = save(staff, "telegram", client_id="1234567", new_secret="the-hash")
+    row = Provider.objects.get(code="telegram")
+    assert row.app() == {"apiId": "1234567", "apiHash": "the-hash"}
+    assert "the-hash" not in page + page_of(staff, "telegram")
+    save(staff, "telegram", client_id="1234567", forget_secret="on")
+    assert Provider.objects.get(code="telegram").app() == {}
+
+
 def test_a_provider_of_keys_has_no_oauth_client(staff: Client):
     page = page_of(staff, "twilio")
     assert "client_id" not in page

@@ -78,6 +78,15 @@ def test_set_takes_a_client_and_show_never_tells_its_secret(monkeypatch: pytest.
     assert "s3cr3t" not in said + shown + run("show", "github", "--json") + run("list", "--json")
 
 
+def test_set_takes_an_app_where_people_sign_in_with_a_phone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "app: not set: people give their own\n" in run("show", "telegram")
+    type_in(monkeypatch, "the-hash\n")
+    run("set", "telegram", "--client-id", "1234567", "--client-secret-stdin")
+    assert Provider.objects.get(code="telegram").app() == {"apiId": "1234567", "apiHash": "the-hash"}
+    assert "app: set\n" in run("show", "telegram")
+    assert "the-hash" not in run("show", "telegram") + run("show", "telegram", "--json")
+
+
 def test_a_new_client_forgets_that_the_old_one_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Provider.objects.get(code="github").client_was_refused("invalid_client")
     assert "client refused: invalid_client\n" in run("show", "github")

@@ -223,4 +223,5 @@ def test_every_sealed_column_of_the_project_is_known() -> None:
         "connections.Connection.secrets",
         "connections.OAuthSession.verifier",
         "connections.OAuthSession.grant",
+        "connections.OAuthSession.login",
     }

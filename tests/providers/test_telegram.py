@@ -12,14 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import rsa
 from pytest_django.fixtures import Settings
 
-from akhrot_site.environment import TelegramDC
 from providers import registry, telegram
 from providers.http import ProviderUnavailable
 from providers.telegram import SessionRefused, identify, parse_session
@@ -37,45 +34,6 @@ def session(address: str = "149.154.167.51", port: int = 443, key: bytes = KEY) 
 
 def fields(text: str, api_id: str = "1234567") -> dict[str, str]:
     return {"apiId": api_id, "apiHash": HASH, "sessionString": text}
-
-
-@pytest.fixture
-def data_centre(settings: Settings, tmp_path: Path) -> Callable[[int], None]:
-    """Use a port of the loopback as Telegram's data centre."""
-    key_file = tmp_path / "key.pem"
-    key_file.write_bytes(rsa.newkeys(512)[0].save_pkcs1())
-
-    def use(port: int) -> None:
-        settings.AKHROT_TELEGRAM_DC = TelegramDC(2, "127.0.0.1", port, key_file)
-
-    return use
-
-
-@pytest.fixture
-def server() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
-    """Starts a server on the loopback that does `answer` to each connection; gives its port."""
-    listeners: list[socket.socket] = []
-
-    def start(answer: Callable[[socket.socket], None]) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    answer(connection)
-
-        threading.Thread(target=serve, daemon=True).start()
-        return int(listener.getsockname()[1])
-
-    yield start
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
 
 
 def test_telethons_own_session_strings_are_understood() -> None:

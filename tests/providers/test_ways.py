@@ -4,6 +4,7 @@ import pytest
 
 from providers import registry
 from providers.call import prepare
+from providers.coherence import MTPROTO_FIELDS
 from providers.registry import BadProviderFile, parse
 from providers.spec import ProviderSpec, UnknownWay
 from tests.providers.test_client_grant import MEETINGS
@@ -183,6 +184,11 @@ def test_a_pasted_client_stands_beside_a_sign_in() -> None:
         ),
         (KEY + SERVICE + 'scopes = ["a"]\n' + WAY + FIELD, "x.toml: services.s.scopes: only OAuth has scopes"),
         (
+            'first_way = "z"\n' + KEY + WAY + FIELD, "x.toml: first_way: there is no way 'z'",
+        ),
+        (KEY + WAY + 'login = "phone"\n' + FIELD, 'x.toml: ways.w.login: "phone" is for auth = "mtproto"'),
+        (KEY + WAY + 'login = "fax"\n' + FIELD, "x.toml: ways.w.login: Input should be"),
+        (
             KEY + SERVICE + 'base_url = "https://{key}.example"\n' + WAY + FIELD.replace('"key"', '"other"'),
             "x.toml: ways.w.services.s.base_url: uses {key}",
         ),
@@ -200,6 +206,24 @@ def test_a_fault_is_named_by_file_way_and_key(text: str, fault: str) -> None:
 def test_a_fault_of_one_way_is_not_told_of_the_others() -> None:
     assert len(faults(KEY + WAY + 'send = { headers = { A = "{kye}" } }\n' + FIELD)) == 1
     assert len(faults(KEY + '[send.headers]\nA = "{kye}"\n' + WAY + FIELD)) == 1
+
+
+def test_a_way_that_came_later_may_be_offered_first_and_the_top_stays_the_default() -> None:
+    file = spec('first_way = "w"\n' + KEY + WAY + FIELD)
+    assert list(file.every_way()) == ["w", ""]
+    assert file.by_way("").fields[0].name == "key"
+    assert list(file.by_way("").every_way()) == [""]
+    named = spec('first_way = "k"\nway = { code = "k" }\n' + KEY + WAY + FIELD)
+    assert list(named.every_way()) == ["", "w"]
+
+
+def test_signing_in_with_a_phone_belongs_to_its_way() -> None:
+    fields = "".join(f'[[fields]]\nname = "{name}"\nlabel = "L"\n' for name in MTPROTO_FIELDS)
+    way = '[[ways]]\ncode = "p"\nname = "P"\nauth = "mtproto"\nlogin = "phone"\n' + fields.replace("[[f", "[[ways.f")
+    file = spec('code = "x"\nname = "X"\nauth = "mtproto"\n' + fields + way)
+    assert (file.by_way("").login, file.by_way("p").login) == ("", "phone")
+    assert file.by_way("p").token_field == "sessionString"
+    assert spec('code = "x"\nname = "X"\nauth = "mtproto"\nlogin = "phone"\n' + fields).login == "phone"
 
 
 def test_every_file_of_the_catalogue_answers_for_each_of_its_ways() -> None:

@@ -160,7 +160,7 @@ def _client(provider: Provider, client_id: str | None, secret: str | None) -> di
     """The columns to change for a new OAuth client; that the provider refused the old one is forgotten."""
     if client_id is None and secret is None:
         return {}
-    if provider.spec.sign_in is None:
+    if provider.spec.sign_in is None and provider.spec.login_way is None:
         raise CommandError(f"{provider.code} has no OAuth client: users paste its credential")
     if secret == "":
         raise CommandError("The client secret on standard input is empty")
@@ -194,6 +194,8 @@ def _details(provider: Provider) -> dict[str, Any]:
         shown["ways"] = [_way(code, one) for code, one in spec.every_way().items()]
     if spec.sign_in:
         shown |= _oauth_details(provider, spec.sign_in)
+    elif spec.login_way:
+        shown |= {"app": "set" if provider.app() else "not set: people give their own"}
     for one in spec.every_way().values():
         shown |= _pasting_details(one, f" ({one.way.code or 'default'})" if spec.ways else "")
     shown["services"] = [f"{one.code} ({one.name}{'' if one.default else ', on request'})" for one in spec.services]

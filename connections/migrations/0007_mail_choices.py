@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('connections', '0005_labels_and_welcome'),
+        ('connections', '0006_sign_in_on_its_way'),
     ]
 
     operations = [
