@@ -23,6 +23,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from akhrot_site import browsers
+
 SALT = "akhrot.owner"
 LINK_SECONDS = 24 * 3600
 # Any number does, so long as nothing else in this database takes the same advisory lock.
@@ -119,4 +121,6 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     except OwnerExists:
         raise Http404 from None
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    response = redirect(settings.LOGIN_REDIRECT_URL)
+    browsers.begin(request, response, user)
+    return response
