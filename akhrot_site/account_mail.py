@@ -20,17 +20,23 @@ from connections import letters
 
 @dataclass(frozen=True)
 class Leads:
-    """Where a mail's button leads: a page of ours by its name, or the one-time link in the mail's context."""
+    """Where a mail's button leads: a page of ours by its name, or the one-time link in the mail's context.
+
+    `foot` says what the link does, where it is no page behind the sign-in.
+    """
 
     button: str | Promise
     page: str = ""
     link: str = ""
+    foot: str | Promise = ""
 
 
+ASKS_FIRST = gettext_lazy("The link is for you alone and opens a page that asks you first.")
+HARMLESS = gettext_lazy("The link changes nothing by itself.")
 ACCOUNT = Leads(gettext_lazy("Look at your account"), page="account_email")
-PASSWORD = Leads(gettext_lazy("Set another password"), page="account_reset_password")
+PASSWORD = Leads(gettext_lazy("Set another password"), page="account_reset_password", foot=HARMLESS)
 FACTORS = Leads(gettext_lazy("Look at your second factors"), page="mfa_index")
-CONFIRM = Leads(gettext_lazy("Confirm the address"), link="activate_url")
+CONFIRM = Leads(gettext_lazy("Confirm the address"), link="activate_url", foot=ASKS_FIRST)
 LETTERS = {
     "account_already_exists": PASSWORD,
     "email_changed": ACCOUNT,
@@ -40,12 +46,12 @@ LETTERS = {
     "email_deleted": ACCOUNT,
     "password_changed": PASSWORD,
     "password_reset": PASSWORD,
-    "password_reset_key": Leads(gettext_lazy("Set a new password"), link="password_reset_url"),
+    "password_reset_key": Leads(gettext_lazy("Set a new password"), link="password_reset_url", foot=ASKS_FIRST),
     "password_set": PASSWORD,
     "recovery_codes_generated": FACTORS,
     "totp_activated": FACTORS,
     "totp_deactivated": FACTORS,
-    "unknown_account": Leads(gettext_lazy("Go to the sign-in page"), page="account_login"),
+    "unknown_account": Leads(gettext_lazy("Go to the sign-in page"), page="account_login", foot=HARMLESS),
     "webauthn_added": FACTORS,
     "webauthn_removed": FACTORS,
 }
@@ -64,7 +70,7 @@ def letter(prefix: str, to: list[str], context: dict[str, Any]) -> EmailMultiAlt
         to=to,
         button=str(leads.button),
         url=_at_base_url(context[leads.link] if leads.link else reverse(leads.page)),
-        foot=_("The link is for you alone and opens a page that asks you first.") if leads.link else "",
+        foot=str(leads.foot),
     )
 
 

@@ -148,6 +148,12 @@ def note_seen(request: HttpRequest) -> None:
         session[SEEN] = now
 
 
+def begin(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """List and mark the browser of somebody who has come in past allauth."""
+    UserSession.objects.create_from_request(request)
+    recognise(request, response, user)
+
+
 def recognise(request: HttpRequest, response: HttpResponseBase, user: User) -> bool:
     """Whether `user` has signed in with this browser before; `response` leaves it a mark for the next time.
 

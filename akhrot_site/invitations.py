@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from akhrot_site.account_mail import ASKS_FIRST
 from akhrot_site.models import LIFETIME, Invitation
 from apikeys.addresses import client_address
 from apikeys.ledger import Caller, record
@@ -56,7 +57,7 @@ def send(invitation: Invitation, token: str) -> bool:
         to=[invitation.email],
         button=_("See the invitation"),
         url=link(token),
-        foot=_("The link is for you alone and opens a page that asks you first."),
+        foot=str(ASKS_FIRST),
     )
     try:
         mail.send()

@@ -23,6 +23,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from akhrot_site import browsers
+
 SALT = "akhrot.owner"
 LINK_SECONDS = 24 * 3600
 # Any number does, so long as nothing else in this database takes the same advisory lock.
@@ -119,7 +121,9 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     except OwnerExists:
         return _gone(request, token)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return redirect("start")
+    response = redirect("start")
+    browsers.begin(request, response, user)
+    return response
 
 
 def _gone(request: HttpRequest, token: str) -> HttpResponse:

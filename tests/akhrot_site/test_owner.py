@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 
 from akhrot_site import owner
+from connections.models import Notice
 
 FORM = {
     "email": "Ada@Example.com",
@@ -35,6 +37,10 @@ def test_the_link_makes_an_owner_who_is_signed_in_and_verified():
     assert (user.email, user.is_superuser, user.is_staff) == ("ada@example.com", True, True)
     assert EmailAddress.objects.filter(user=user, email=user.email, verified=True, primary=True).exists()
     assert client.session["_auth_user_id"] == str(user.pk)
+    assert UserSession.objects.get(user=user).session_key == client.session.session_key
+    client.post("/accounts/logout/")
+    client.post("/accounts/login/", {"login": user.email, "password": FORM["password"]})
+    assert not Notice.objects.exists(), "its browser is known"
 
 
 def test_every_link_is_dead_once_there_is_an_owner():
