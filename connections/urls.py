@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from connections import connect_views, connection_views, home_views, key_views, ledger_views, start_views, views
+from connections import activity_views, connect_views, connection_views, home_views, key_views, start_views, views
 
 # Converted by hand: `path` takes no optional trailing slash.
 ID = r"(?P<session_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
@@ -38,5 +38,6 @@ urlpatterns = [
     re_path(rf"^app/keys/{KEY}/rotate/$", key_views.rotate, name="rotate-key"),
     re_path(rf"^app/keys/{KEY}/revoke/$", key_views.revoke, name="revoke-key"),
     re_path(rf"^app/keys/{KEY}/undo/$", key_views.undo, name="undo-key"),
-    path("app/ledger/", ledger_views.ledger, name="ledger"),
+    path("app/ledger/", activity_views.ledger, name="ledger"),
+    path("app/ledger/export/", activity_views.export, name="export"),
 ]

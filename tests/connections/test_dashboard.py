@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apikeys.ledger import Caller
-from apikeys.models import ApiKey, AuditEvent
+from apikeys.models import AuditEvent
 from connections import sessions
 from connections.connect import connect_key
 from connections.models import Connection, OAuthSession, Refresh
