@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from apikeys.authentication import caller_of
 from apikeys.models import AuditEvent
-from connections import activity, connect, trying, wording
+from connections import activity_charts, connect, trying, wording
 from connections.last_uses import last_uses
 from connections.models import Connection, Refresh
 from connections.renaming import NameTaken, rename
@@ -112,8 +112,8 @@ def _page(row: Connection, form: NameForm) -> dict[str, Any]:
         "form": form,
         "lines": wording.lines(events, row.user),
         "refreshes": Refresh.objects.of(row)[:RECENT],
-        "renewals": activity.renewals(row),
-        "fetches": activity.fetches(row.user, connection_id=row.pk),
+        "renewals": activity_charts.renewals(row),
+        "fetches": activity_charts.fetches(row.user, connection_id=row.pk),
         "use": last_uses([row], row.user).get(row.pk),
         "needs_user": needs_its_user(row),
         "provider_offered": row.provider.is_known() and row.provider.enabled and row.provider.is_configured(),

@@ -3,11 +3,11 @@
 from django.urls import include, path, re_path
 
 from connections import (
+    activity_views,
     connect_views,
     connection_views,
     home_views,
     key_views,
-    ledger_views,
     phone_views,
     start_views,
     views,
@@ -51,5 +51,6 @@ urlpatterns = [
     re_path(rf"^app/keys/{KEY}/rotate/$", key_views.rotate, name="rotate-key"),
     re_path(rf"^app/keys/{KEY}/revoke/$", key_views.revoke, name="revoke-key"),
     re_path(rf"^app/keys/{KEY}/undo/$", key_views.undo, name="undo-key"),
-    path("app/ledger/", ledger_views.ledger, name="ledger"),
+    path("app/ledger/", activity_views.ledger, name="ledger"),
+    path("app/ledger/export/", activity_views.export, name="export"),
 ]

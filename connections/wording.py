@@ -40,6 +40,29 @@ DEEDS = {
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")
+# The codes that an event may end with instead of “ok”, in a few words.
+OUTCOMES = {
+    "FORBIDDEN": "the key may not use it",
+    "INTEGRATION_NOT_FOUND": "not connected",
+    "PROVIDER_NOT_FOUND": "no such provider",
+    "SERVICE_NOT_FOUND": "no such service",
+    "ACCOUNT_NOT_FOUND": "no such account",
+    "ACCOUNT_AMBIGUOUS": "several accounts of that name",
+    "PROVIDER_NOT_CONFIGURED": "the operator has to set it up",
+    "MISSING_SCOPES": "not granted",
+    "TOKEN_EXPIRED": "it needs you",
+    "PROVIDER_UNAVAILABLE": "the provider failed",
+    "SERVICE_UNAVAILABLE": "the database was away",
+    "REFUSED": "refused at the provider",
+    "PROVIDER_REFUSED": "the provider refused",
+    "STATE_UNKNOWN": "belongs to no request",
+    "EXCHANGE_FAILED": "the provider gave no token",
+    "NOTHING_THERE": "nothing to connect there",
+    "CANCELLED": "you cancelled it",
+    "OTHER_ACCOUNT": "another account",
+    "OTHER_USER": "another person",
+    "UNREACHABLE": "the provider was not reached",
+}
 # What providers answer instead of a token, by whose matter it is: the user's, then the operator's.
 REASONS = {
     "invalid_grant": "{provider} has ended the permission: it was withdrawn, it lapsed, or the password was changed",

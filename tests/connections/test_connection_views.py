@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys.models import AuditEvent
-from connections import activity
+from connections import activity_charts
 from connections.models import Connection, Refresh
 from providers.models import Provider
 from tests.provider_http import ProviderHttp
@@ -165,7 +165,7 @@ def test_fetches_are_counted_by_day_up_to_today(connect: Any, clock: Any):
     happened(row, 1.0, "MISSING_SCOPES")
     happened(row, 0.1, action="connection.test")
     happened(other, 0.1)
-    points = activity.fetches(row.user, connection_id=row.pk).points
+    points = activity_charts.fetches(row.user, connection_id=row.pk).points
     assert (len(points), points[0].label, points[-1].label) == (14, "25 Feb", "10 Mar")
     assert {point.label: (point.good, point.bad) for point in points if point.good or point.bad} == {
         "25 Feb": (1, 0),
@@ -176,14 +176,14 @@ def test_fetches_are_counted_by_day_up_to_today(connect: Any, clock: Any):
 
 def test_of_a_connection_renewed_often_the_newest_are_counted_and_the_chart_says_so(connect: Any, monkeypatch: Any):
     row = connect("google")
-    assert not activity.renewals(row)
+    assert not activity_charts.renewals(row)
     for outcome in (Refresh.Outcome.RENEWED, Refresh.Outcome.LATE, Refresh.Outcome.UNAVAILABLE):
         Refresh.objects.note(row, outcome)
-    chart = activity.renewals(row)
+    chart = activity_charts.renewals(row)
     assert (chart.points[-1].good, chart.points[-1].bad) == (2, 1)
     assert chart.name == "Renewals in 14 days"
-    monkeypatch.setattr(activity, "MOST", 2)
-    assert activity.renewals(row).name == "The newest renewals of 14 days"
+    monkeypatch.setattr(activity_charts, "MOST_RENEWALS", 2)
+    assert activity_charts.renewals(row).name == "The newest renewals of 14 days"
 
 
 def test_a_flight_under_way_makes_the_page_look_again(browser: Client, connect: Any):

@@ -53,4 +53,4 @@ def test_the_ledger_has_pages(browser: Client, user: Any):
     older = first.partition("?before=")[2].partition('"')[0]
     second = browser.get("/app/ledger/", {"before": older}).content.decode()
     assert ("p59" in first, "p9 " in first) == (True, False)
-    assert second.count("<details") == 10
+    assert second.count('<details class="event') == 10

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apikeys.models import AuditEvent
-from connections import wording
+from connections import errors, wording
 from providers import registry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,3 +67,13 @@ def test_a_providers_reason_is_put_into_words_or_quoted(reason: str, words: str)
 def test_every_code_of_the_catalogue_has_words():
     rules = [spec.oauth for spec in registry.catalogue().values() if spec.oauth]
     assert {code for rule in rules for code in (*rule.revoked_errors, *rule.client_errors)} <= set(wording.REASONS)
+
+
+def test_every_outcome_that_is_recorded_has_words():
+    recorded = set()
+    for path in (ROOT / "connections").glob("*.py"):
+        recorded |= set(re.findall(r'\boutcome="([A-Z_]+)"', path.read_text()))
+    by_fetches = {error.code for error in errors.ApiError.__subclasses__() if "_NOT_FOUND" in error.code}
+    by_fetches -= {"SESSION_NOT_FOUND", "CONNECTION_NOT_FOUND"}
+    assert len(recorded) > 6
+    assert recorded | by_fetches | {"REFUSED", "UNREACHABLE", "MISSING_SCOPES", "FORBIDDEN"} <= set(wording.OUTCOMES)

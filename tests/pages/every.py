@@ -21,6 +21,7 @@ EVERYBODYS = {
     "keys": "/app/keys/",
     "key-new": "/app/keys/new/",
     "activity": "/app/ledger/",
+    "activity-filtered": "/app/ledger/?outcome=refused&time=month",
     "activity-nothing": "/app/ledger/?provider=nothing",
     "account-email": "/accounts/email/",
     "account-password": "/accounts/password/change/",

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection as database
 from django.utils import timezone
 
+from apikeys import tallies
 from apikeys.models import ApiKey, AuditEvent
 from connections.models import Connection, OAuthSession, Refresh
 from providers.models import Provider
@@ -207,4 +208,7 @@ def ledger(user: User, number: int, share: int = 100) -> None:
     step = PERIOD.total_seconds() / number
     with database.cursor() as cursor:
         cursor.execute(statement, [step, number, user.pk, number, *held, len(rows)])
+    while tallies.count_next(batch=20_000):
+        pass
+    with database.cursor() as cursor:
         cursor.execute("ANALYZE")
