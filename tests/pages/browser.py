@@ -50,7 +50,7 @@ def sign_in(context: BrowserContext, state: str) -> Page:
     """A page of the user of `state`."""
     page = context.new_page()
     page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(f"{state}@example.test")
+    page.get_by_label("E-mail").fill(f"{state}@example.test")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/app/**")
