@@ -1,4 +1,4 @@
-"""API keys in Chromium: made by keyboard, copied, replaced, revoked and brought back, on a phone and without JavaScript."""
+"""API keys in Chromium: made by keyboard, copied, replaced, revoked, brought back, on a phone and without a script."""
 
 import re
 from typing import Any
