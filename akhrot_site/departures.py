@@ -122,7 +122,7 @@ def go_on(departure_id: UUID, *, patience: float, address: str | None = None) ->
         return False
     departure = Departure.objects.select_related("user").get(pk=departure_id)
     if departure.user is None:
-        return _is_gone(departure, [])
+        return _is_gone(departure)
     caller, deadline = Caller(user=departure.user, address=address), time.monotonic() + patience
     try:
         return _end_connections(caller, deadline) and _leave(departure, caller)
@@ -144,21 +144,23 @@ def _end_connections(caller: Caller, deadline: float) -> bool:
 
 def _leave(departure: Departure, caller: Caller) -> bool:
     """Delete the account. False if it was connected to something again while the last ones were ended."""
-    user, ended = caller.user, _ended(departure, caller.user)
-    address = user.email
+    user, address = caller.user, caller.user.email
+    if not departure.outcomes:
+        # Before the ledger forgets whose events they are.
+        departure.outcomes = [[one.name, one.how, one.count] for one in _ended(departure, user)]
+        departure.save(update_fields=["outcomes"])
+    AuditEvent.objects.forget(user)
     with transaction.atomic():
         if Connection.objects.filter(user=user).exists():
             return False
         user.delete()
-        _is_gone(departure, ended)
-    _say_goodbye(address, ended)
+        _is_gone(departure)
+    _say_goodbye(address, ended(departure))
     return True
 
 
-def _is_gone(departure: Departure, ended: list[Ended]) -> bool:
-    outcomes = [[one.name, one.how, one.count] for one in ended]
-    Departure.objects.filter(pk=departure.pk).update(outcomes=outcomes, done_at=timezone.now(), user=None)
-    return True
+def _is_gone(departure: Departure) -> bool:
+    return bool(Departure.objects.filter(pk=departure.pk).update(done_at=timezone.now(), user=None))
 
 
 def _ended(departure: Departure, user: User) -> list[Ended]:

@@ -60,6 +60,11 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             if len(ids) < PURGE_BATCH:
                 return removed
 
+    def forget(self, user: User) -> None:
+        """Take `user` off the events: what deleting the account does as well, but in short transactions."""
+        while ids := list(self.filter(user=user).order_by("-pk").values_list("pk", flat=True)[:PURGE_BATCH]):
+            models.QuerySet.update(self.filter(pk__in=ids), user=None)
+
     def last_uses(self) -> dict[str, dt.datetime]:
         """When each API key among these events was last used."""
         keys = self.exclude(api_key_id="").order_by().values("api_key_id")

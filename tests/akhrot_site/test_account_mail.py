@@ -100,13 +100,6 @@ def test_what_looks_like_markup_is_none(user: User):
     assert letter.message()["Bcc"] is None
 
 
-@pytest.fixture
-def sure(browser: Client) -> Client:
-    """A browser whose user has just shown the password again."""
-    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    return browser
-
-
 def test_each_change_is_told_to_the_primary_address(sure: Client, user: User):
     new = EmailAddress.objects.create(user=user, email="ada@work.example", verified=True)
     form = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}

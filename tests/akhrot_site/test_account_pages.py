@@ -88,13 +88,6 @@ def test_a_page_for_strangers_is_in_our_look(name: str, heading: str, db: None):
     check(Client().get(reverse(name)), heading)
 
 
-@pytest.fixture
-def sure(browser: Client) -> Client:
-    """A browser whose user has just shown the password again."""
-    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    return browser
-
-
 @pytest.mark.parametrize(("name", "heading"), MANAGED.items())
 def test_a_page_of_the_account_is_in_our_look_and_for_its_user_alone(name: str, heading: str, sure: Client, user: User):
     if name == "mfa_generate_recovery_codes":

@@ -97,3 +97,16 @@ def test_purging_costs_two_statements_a_batch(user: User, django_assert_num_quer
     aged(user, days=400, count=1_500)
     with django_assert_num_queries(4):
         AuditEvent.objects.purge(before=timezone.now())
+
+
+def test_who_is_forgotten_is_taken_off_every_event_and_nothing_else_is(
+    user: User, other_user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    aged(user, 1, 2_500)
+    aged(other_user, 1, 1)
+    before = set(AuditEvent.objects.values_list("pk", "at", "action"))
+    with django_assert_num_queries(7):
+        AuditEvent.objects.forget(user)
+    assert AuditEvent.objects.filter(user=user).count() == 0
+    assert AuditEvent.objects.filter(user=other_user).count() == 1
+    assert set(AuditEvent.objects.values_list("pk", "at", "action")) == before
