@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -16,11 +17,13 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
+from akhrot_site import invitation_admin as invitation_admin
 from apikeys.admin import ReadOnlyAdmin, moment
 from connections.admin import end
 from connections.models import Connection
 
-for model in (User, Group, EmailAddress, Authenticator):
+# The key of a session is as good as its password: no page shows one.
+for model in (User, Group, EmailAddress, Authenticator, UserSession):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

@@ -124,6 +124,15 @@ def networks(value: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(item) for item in items(value))
 
 
+def is_name(host: str) -> bool:
+    """Whether a host is named, not numbered."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host)
+    return False
+
+
 def literal(value: Any) -> Any:
     """An option at the end of a URL, which is text, as the number or word that it means."""
     words = {"true": True, "false": False, "none": None}

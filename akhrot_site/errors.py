@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from akhrot_site.middleware import is_api_path
 
+# allauth's limits by address and by user are all by the minute.
+WAIT_SECONDS = 60
 # What to do about it, for people.
 ADVICE = {
     400: _("The link may be incomplete, or this Akhrot may be reached under another name than the one it was told."),
@@ -19,12 +21,14 @@ ADVICE = {
 }
 
 
-def answer(request: HttpRequest, *, status: int, code: str, message: str, back: str = "") -> HttpResponse:
-    """The envelope at an API path, a page elsewhere. `back` is an address of ours to try again at."""
+def answer(
+    request: HttpRequest, *, status: int, code: str, message: str, hint: str = "", back: str = ""
+) -> HttpResponse:
+    """The envelope at an API path, a page elsewhere: with a `hint` what to do, or our address to go `back` to."""
     if is_api_path(request.path_info):
         return JsonResponse({"status": "error", "error": {"code": code, "message": message}}, status=status)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    advice = "" if back else ADVICE.get(status, "")
+    advice = hint or ("" if back else ADVICE.get(status, ""))
     context = {"status": status, "message": message, "request_id": request_id, "advice": advice, "back": back}
     # Rendered without the request: context processors may be what failed.
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
@@ -57,3 +61,27 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     came_from = request.META.get("HTTP_REFERER", "")
     is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
     return answer(request, status=403, code="FORBIDDEN", message=message, back=came_from if is_ours else "")
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What allauth answers to whoever signs in, signs up or asks for mails too often."""
+    response = answer(
+        request,
+        status=429,
+        code="RATE_LIMITED",
+        message=str(_("That was too often.")),
+        hint=str(_("Nothing was done. Wait a minute, then go back and try again.")),
+    )
+    response["Retry-After"] = str(WAIT_SECONDS)
+    return response
+
+
+def mail_not_sent(request: HttpRequest) -> HttpResponse:
+    """What is answered where the mail that was asked for could not be sent."""
+    return answer(
+        request,
+        status=503,
+        code="SERVICE_UNAVAILABLE",
+        message=str(_("The mail could not be sent.")),
+        hint=str(_("The mail server of this Akhrot does not answer. Try again later, or ask its operator.")),
+    )

@@ -15,6 +15,7 @@ from django.urls import get_resolver
 from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import Histogram
 
+from akhrot_site import browsers
 from apikeys.addresses import client_address
 
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -128,3 +129,14 @@ class AdminContentSecurityPolicy:
         if request.path_info.startswith("/admin/"):
             response["Content-Security-Policy"] = build_policy(update=settings.ADMIN_CONTENT_SECURITY_POLICY)
         return response
+
+
+class LastSeen:
+    """Notes when a signed-in browser was last here."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        browsers.note_seen(request)
+        return self.get_response(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -16,6 +18,7 @@ from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -50,16 +53,23 @@ def token_is_ours(token: str, *, max_age: int | None = LINK_SECONDS) -> bool:
         return False
 
 
-def make_owner(email: str, password: str) -> User:
-    """Raises `OwnerExists`, also for the slower of two that come at the same moment.
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A transaction in which nobody else makes the first superuser, or lets the last one go.
 
-    No constraint can say that there is one superuser (more may be added later), so the two stand in line:
-    SQLite's transactions begin with the write lock, PostgreSQL has a lock for the purpose.
+    No constraint can say how many superusers there are, so those who ask stand in line: SQLite's transactions begin
+    with the write lock, PostgreSQL has a lock for the purpose.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        yield
+
+
+def make_owner(email: str, password: str) -> User:
+    """Raises `OwnerExists`, also for the slower of two that come at the same moment."""
+    with one_at_a_time():
         if owner_exists():
             raise OwnerExists
         user = User.objects.create_superuser(username=email, email=email, password=password)
@@ -70,6 +80,7 @@ def make_owner(email: str, password: str) -> User:
 class OwnerForm(forms.Form):
     email = forms.EmailField(
         max_length=150,
+        label=_("E-mail"),
         widget=forms.EmailInput(attrs={"class": "form-control", "autocomplete": "username", "autofocus": True}),
     )
     password = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False)

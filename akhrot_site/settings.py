@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "django_prometheus",
@@ -134,6 +135,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "akhrot_site.middleware.LastSeen",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 TEMPLATES: list[dict[str, Any]] = [
@@ -158,7 +160,11 @@ WHITENOISE_MAX_AGE = 300
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-USE_I18N = False
+# English is the one language so far. Texts are marked all the same, so that another one is a file and no rewriting;
+# nothing looks at the browser's languages, so that agents and people are answered alike.
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "akhrot_site" / "locale"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "akhrot_site.logs.SafeReports"
 LOGGING = logs.configure(debug=DEBUG)
@@ -279,6 +285,8 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": every(3600, "connections.tidy"),
     "roll up": every(60, "apikeys.roll_up"),
     "purge ledger": every(86_400, "apikeys.purge_ledger"),
+    "depart": every(60, "akhrot_site.depart"),
+    "tidy people": every(3600, "akhrot_site.tidy"),
 }
 
 # --- Accounts and mail ------------------------------------------------------------------------------------------
@@ -306,17 +314,42 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Akhrot: "
-# Whoever holds a session left open must not be able to change how one signs in.
+# Whoever holds a session left open must not be able to change how one signs in, and every change is told by mail.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
-# allauth's own limits hold (5 failed log-ins in 5 minutes for an account, 10 for an address); an empty value
-# changes none of them.
-ACCOUNT_RATE_LIMITS: dict[str, str] = {}
+# Beside allauth's own, all of them by the minute. `akhrot_site.accounts` says in words how long these two last.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "invite": "30/h/user"}
+ACCOUNT_FORMS = {
+    "login": "akhrot_site.account_forms.LoginForm",
+    "signup": "akhrot_site.account_forms.SignupForm",
+    "add_email": "akhrot_site.account_forms.AddEmailForm",
+    "change_password": "akhrot_site.account_forms.ChangePasswordForm",
+    "set_password": "akhrot_site.account_forms.SetPasswordForm",
+    "reset_password": "akhrot_site.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "akhrot_site.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "akhrot_site.account_forms.ReauthenticateForm",
+}
+MFA_ADAPTER = "akhrot_site.accounts.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
-MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Akhrot"
-# Browsers allow passkeys on plain http for this machine alone; the library must be told.
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS and BASE_HOST == "localhost"
+# RFC 6238 section 5.2: the code of one step ago is good as well, for clocks differ and people type.
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "akhrot_site.account_forms.CodeForm",
+    "reauthenticate": "akhrot_site.account_forms.CodeAgainForm",
+    "activate_totp": "akhrot_site.account_forms.ActivateTotpForm",
+    "add_webauthn": "akhrot_site.account_forms.AddPasskeyForm",
+    "edit_webauthn": "akhrot_site.account_forms.RenamePasskeyForm",
+    "authenticate_webauthn": "akhrot_site.account_forms.PasskeyForm",
+    "login_webauthn": "akhrot_site.account_forms.PasskeyLoginForm",
+    "reauthenticate_webauthn": "akhrot_site.account_forms.PasskeyAgainForm",
+}
+# Browsers know passkeys by a name, never by a number, and on plain http for this machine alone; the library must be
+# told of the latter.
+PASSKEYS_WORK = BASE_HOST == "localhost" or (HTTPS and environment.is_name(BASE_HOST))
+MFA_PASSKEY_LOGIN_ENABLED = PASSKEYS_WORK
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS and PASSKEYS_WORK
 
 vars().update(read("EMAIL_URL", environ.Env.email_url_config, "consolemail://"))
 EMAIL_TIMEOUT = 10
@@ -433,6 +466,7 @@ UNFOLD = {
                 "title": "People",
                 "items": [
                     {"title": "Users", "icon": "group", "link": changelist("auth_user")},
+                    {"title": "Invitations", "icon": "person_add", "link": changelist("akhrot_site_invitation")},
                     {"title": "E-mail addresses", "icon": "mail", "link": changelist("account_emailaddress")},
                     {"title": "Second factors", "icon": "lock", "link": changelist("mfa_authenticator")},
                 ],

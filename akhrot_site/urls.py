@@ -14,6 +14,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/app/"), name="root"),
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg", permanent=True)),
     path("", include("connections.urls")),
+    path("accounts/", include("akhrot_site.account_urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("owner/<str:token>", owner.claim, name="owner"),
@@ -25,4 +26,6 @@ urlpatterns = [
 handler400 = errors.bad_request
 handler403 = errors.permission_denied
 handler404 = errors.page_not_found
+# allauth's, for its limits.
+handler429 = errors.too_many_requests
 handler500 = errors.server_error

@@ -59,6 +59,10 @@ class Chart:
         """How much went wrong in all."""
         return sum(point.bad for point in self.points)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to draw."""
+        return self.most > 0
+
     @property
     def most(self) -> int:
         """The height of the tallest bar, in what is counted."""

@@ -18,6 +18,7 @@ from providers.http import ProviderUnavailable
 from providers.models import Provider
 from providers.oauth import Account, Client, Grant
 from providers.sealed import SealBroken
+from providers.spec import ProviderSpec
 from providers.verify import Verdict
 
 log = structlog.get_logger(__name__)
@@ -248,9 +249,14 @@ def disconnect(caller: Caller, connection: Connection) -> str:
     return revocation
 
 
+def can_end(spec: ProviderSpec) -> bool:
+    """Whether the provider can be asked to end what was connected to it in this way."""
+    return bool(spec.login) or (spec.oauth is not None and bool(spec.oauth.revoke_url))
+
+
 def _revoke(connection: Connection) -> str:
     spec = connection.spec if connection.is_known() else None
-    if spec is None or not (spec.login or (spec.oauth and spec.oauth.revoke_url)):
+    if spec is None or not can_end(spec):
         return "unsupported"
     if spec.oauth and spec.oauth.revoke.ends == "grant" and Connection.objects.siblings(connection).exists():
         return "shared"

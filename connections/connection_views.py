@@ -26,7 +26,6 @@ from connections.trying import Told
 
 View = Callable[[HttpRequest, UUID], HttpResponse]
 RECENT = 6
-DAYS = 14
 REVOCATIONS = {
     "revoked": gettext_lazy("{} is disconnected, and the provider has ended the grant."),
     "unsupported": gettext_lazy(
@@ -113,8 +112,8 @@ def _page(row: Connection, form: NameForm) -> dict[str, Any]:
         "form": form,
         "lines": wording.lines(events, row.user),
         "refreshes": Refresh.objects.of(row)[:RECENT],
-        "renewals": activity.chart_of_renewals(row, DAYS),
-        "fetches": activity.chart_of_fetches(row, DAYS),
+        "renewals": activity.renewals(row),
+        "fetches": activity.fetches(row.user, connection_id=row.pk),
         "use": last_uses([row], row.user).get(row.pk),
         "needs_user": needs_its_user(row),
         "provider_offered": row.provider.is_known() and row.provider.enabled and row.provider.is_configured(),

@@ -20,7 +20,7 @@ from apikeys.authentication import caller_of
 from apikeys.finding import Wanted
 from apikeys.models import ApiKey, NotRotatable
 from connections import key_facts, toasts, wording
-from connections.activity_charts import fetches
+from connections.activity import fetches
 from connections.key_forms import KeyForm, RenameForm, RotateForm
 from connections.snippets import snippets
 

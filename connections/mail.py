@@ -97,7 +97,9 @@ def _put_off(notice: Notice, error: Exception) -> None:
 def moot(notice: Notice) -> str:
     """Why a notice need not be told any more; empty as long as it must be."""
     if not letters.readers(notice):
-        return "nobody to tell has an address"
+        return "nobody to tell has an address and wants to be told"
+    if notice.kind == Notice.Kind.SIGN_IN:
+        return ""
     if notice.kind == Notice.Kind.CLIENT_REFUSED:
         refused = Provider.objects.filter(code=notice.provider, client_refused_at__isnull=False).exists()
         return "" if refused else "the provider accepts the client again"

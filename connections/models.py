@@ -18,6 +18,7 @@ from connections.finding import FETCH_ORDER as FETCH_ORDER
 from connections.finding import ConnectionQuerySet as ConnectionQuerySet
 from connections.history import Refresh as Refresh
 from connections.history import Sweep as Sweep
+from connections.notices import MailChoice as MailChoice
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
 from connections.refreshable import Refreshable

@@ -1,9 +1,11 @@
-"""What people must be told by mail. A notice is written in the transaction of its cause, and sent afterwards."""
+"""What people are told by mail, and what of it each wants. A notice is written in the transaction of its cause."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -32,13 +34,14 @@ class Notice(models.Model):
         LOST = "lost", "a connection needs its user"
         ENDING = "ending", "a credential ends soon"
         CLIENT_REFUSED = "client_refused", "an OAuth client is refused"
+        SIGN_IN = "sign_in", "a sign-in from a new browser"
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     cause = models.CharField(max_length=120, unique=True)
     """Names what happened, so that it is told once."""
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     connection = models.ForeignKey("connections.Connection", null=True, on_delete=models.CASCADE, related_name="+")
-    provider = models.CharField(max_length=64)
+    provider = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     try_at = models.DateTimeField(default=timezone.now)
@@ -53,4 +56,30 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.provider}"
+        return f"{self.kind}: {self.provider}" if self.provider else self.kind
+
+
+class MailChoice(models.Model):
+    """Which kinds of notice a user wants, a column for each. Whoever has no row here wants them all."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="mail_choice"
+    )
+    lost = models.BooleanField(default=True, db_default=True)
+    ending = models.BooleanField(default=True, db_default=True)
+    sign_in = models.BooleanField(default=True, db_default=True)
+    client_refused = models.BooleanField(default=True, db_default=True)
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+    @classmethod
+    def of(cls, user: User) -> "MailChoice":
+        """The row of `user`; one that is not saved yet where there is none."""
+        return cls.objects.filter(user=user).first() or cls(user=user)
+
+    @classmethod
+    def unwilling(cls, kind: str, people: Iterable[User]) -> set[int]:
+        """The primary keys of those among `people` who do not want notices of this kind."""
+        rows = cls.objects.filter(user__in=list(people), **{kind: False})
+        return set(rows.values_list("pk", flat=True))

@@ -124,7 +124,7 @@ def _service(connection: Connection, code: str) -> Service | None:
 def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str, began: float) -> Connection:
     """The connection with a token that works: as it is, or after a refresh that the caller waited for."""
     if connection.spec.kind != "oauth2":
-        return connection
+        return _key(connection)
     is_rejected = bool(rejected) and rejected == connection.token_id
     short = minimum > dt.timedelta(0) and not connection.has_life_for(minimum)
     young = timezone.now() - connection.issued_at < YOUNG
@@ -134,6 +134,13 @@ def _usable(connection: Connection, *, minimum: dt.timedelta, rejected: str, beg
         return _refreshed(connection, began)
     if connection.is_ageing() and _can_refresh(connection) and connection.claim_bell():
         tasks.ring_for(connection)
+    return connection
+
+
+def _key(connection: Connection) -> Connection:
+    """A pasted credential, unless a test of it showed that its provider refuses it."""
+    if connection.is_dead():
+        raise _dead(connection, "the provider refuses it")
     return connection
 
 

@@ -33,6 +33,10 @@ DEEDS = {
     "key.restore": "The revocation of an API key was undone",
     "key.rotate": "An API key is being replaced",
     "key.rename": "An API key was renamed",
+    "invitation.send": "You invited somebody",
+    "invitation.revoke": "You withdrew an invitation",
+    "invitation.accept": "You accepted an invitation",
+    "account.delete": "The account was deleted",
 }
 REFUSED = {"token.fetch": "was refused a credential of {provider}"}
 BY_AGENTS = ("token.fetch", "session.create")

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from akhrot_site.models import Invitation
 from apikeys.ledger import Caller, record
 from apikeys.models import ApiKey, AuditEvent
 from connections import sessions
@@ -48,12 +49,13 @@ def secrets(staff: Client, user: User, agent: Any, connect: Any, configured: Any
     for kind in ("totp", "recovery_codes"):
         Authenticator.objects.create(user=user, type=kind, data={"secret": f"{MARK}-{kind}", "seed": f"{MARK}-{kind}"})
     record(Caller(user=user, key=agent.row), "token.fetch", provider="google")
-    held = [agent.row.digest, session.state_digest, session.nonce_digest, user.password[-20:]]
+    invitation, token = Invitation.objects.invite("bob@example.com", user)
+    held = [token, invitation.digest, agent.row.digest, session.state_digest, session.nonce_digest, user.password[-20:]]
     return [MARK, state, nonce, verifier, agent.key, *(text for text in held if text)]
 
 
 def test_nothing_else_is_registered():
-    kept = {ApiKey, AuditEvent, Provider, Connection, OAuthSession, Refresh, Notice}
+    kept = {ApiKey, AuditEvent, Provider, Connection, OAuthSession, Refresh, Notice, Invitation}
     expected = kept | {User, EmailAddress, Authenticator}
     assert set(MODELS) == expected
 
@@ -95,6 +97,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
             person = User.objects.create(username=str(key.pk), email=f"{key.pk}@example.com")
             EmailAddress.objects.create(user=person, email=person.email)
             Authenticator.objects.create(user=person, type="totp", data={})
+            Invitation.objects.invite(f"{key.pk}@example.org", person)
 
     def count() -> int:
         with CaptureQueriesContext(

@@ -81,7 +81,7 @@ class Caller:
 
 def make_owner_and_key(page: Page, site: Site) -> Caller:
     page.goto(site.owner_link())
-    page.get_by_label("Email").fill(OWNER)
+    page.get_by_label("E-mail").fill(OWNER)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
     page.get_by_role("button", name="Make the account").click()

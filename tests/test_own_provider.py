@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def sign_in(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/admin/")
-    page.get_by_label("Email").fill(OWNER)
+    page.get_by_label("E-mail").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/admin/")

@@ -65,7 +65,7 @@ def open_page(chromium: Browser, site: Site) -> Iterator[Open]:
         page.on("console", lambda message: complaints.append(message.text) if message.type in noted else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto("/admin/")
-        page.get_by_label("Email").fill(OWNER)
+        page.get_by_label("E-mail").fill(OWNER)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/admin/")

@@ -211,7 +211,7 @@ def test_a_keys_page_tells_what_it_did_and_from_where(browser: Client, issue: Ca
     agent.post("/tokens/fetch", {"provider": "slack"})
     other.post("/tokens/fetch", {"provider": "google", "purpose": "somebody else's"})
     page = text_of(browser.get(f"/app/keys/{agent.row.pk}/"))
-    assert "Fetches in 14 days: 3 ok, 1 refused" in page
+    assert "Fetches in 14 days: 3 granted, 1 refused" in page
     assert page.count("“read the inbox”") == 3
     assert "somebody else's" not in page
     assert "127.0.0.1 4 times, last just now" in page

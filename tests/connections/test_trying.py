@@ -44,7 +44,7 @@ def test_a_key_that_works_is_told_so_and_the_test_stands_in_the_ledger(
 
 
 def test_a_key_that_is_refused_needs_its_user_until_it_works_again(
-    browser: Client, connect: Any, provider_http: ProviderHttp
+    browser: Client, agent: Any, connect: Any, provider_http: ProviderHttp
 ):
     row = connect("openai", fields={"apiKey": "sk-abcdefghijklmnop"})
     provider_http.reply("GET", MODELS, status=401, json={"error": {"message": "Incorrect key"}}, times=1)
@@ -56,8 +56,12 @@ def test_a_key_that_is_refused_needs_its_user_until_it_works_again(
     )
     assert events(row) == [("connection.test", "REFUSED")]
     assert not Notice.objects.exists()
+    refused = agent.post("/tokens/fetch", {"provider": "openai"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "TOKEN_EXPIRED")
+    assert agent.get("/ai/context/summary").json()["data"]["attention"] == {"openai": "TOKEN_EXPIRED"}
     provider_http.reply("GET", MODELS, json={"data": []})
     assert "It works" in done(browser, row, "test")
+    assert agent.post("/tokens/fetch", {"provider": "openai"}).status_code == 200
     row.refresh_from_db()
     assert (row.status, row.status_reason, row.last_error) == ("active", "", "")
 

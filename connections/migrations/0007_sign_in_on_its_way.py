@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0005_labels_and_welcome'),
+        ('connections', '0006_mail_choices'),
     ]
 
     operations = [

@@ -1,0 +1,154 @@
+"""allauth's forms in our words: labels, hints, and what a browser's password manager needs to know of each field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account import forms as account
+from allauth.mfa.base import forms as codes
+from allauth.mfa.totp.forms import ActivateTOTPForm as TotpForm
+from allauth.mfa.webauthn import forms as passkeys
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Text
+
+GOOD_PASSWORD = _("At least 10 characters, and none that everybody uses.")
+CODE = {"inputmode": "numeric", "autocapitalize": "off", "spellcheck": "false", "autocomplete": "one-time-code"}
+NAME_LENGTH = 80
+UNKNOWN_PASSKEY = _("This passkey is not known here. It may have been removed: sign in in another way.")
+
+
+def dress(form: forms.Form, name: str, label: str | Text, *, hint: str | Text = "", **attrs: Any) -> None:
+    """Give a field of `form` its label, hint and attributes, and take away the placeholder that repeats the label."""
+    field = form.fields[name]
+    field.label, field.help_text = label, hint
+    field.widget.attrs.pop("placeholder", None)
+    field.widget.attrs.update(attrs)
+
+
+def dress_new_passwords(form: forms.Form, label: str | Text, again: str | Text) -> None:
+    """The two fields of a new password."""
+    dress(form, "password1", label, hint=GOOD_PASSWORD, autocomplete="new-password")
+    if "password2" in form.fields:
+        dress(form, "password2", again, autocomplete="new-password")
+
+
+class LoginForm(account.LoginForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        typed = bool(self.data.get("login"))
+        dress(self, "login", _("E-mail"), autocomplete="username webauthn", autofocus=not typed)
+        dress(self, "password", _("Password"), autofocus=typed)
+        dress(self, "remember", _("Stay signed in for two weeks"))
+
+
+class SignupForm(account.SignupForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "email", _("E-mail"), autocomplete="username", autofocus=True)
+        dress_new_passwords(self, _("Password"), _("Password again"))
+
+
+class AddEmailForm(account.AddEmailForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "email", _("Another address"), hint=_("You get a mail with a link to confirm it."))
+
+
+class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "oldpassword", _("Current password"))
+        dress_new_passwords(self, _("New password"), _("New password again"))
+
+
+class SetPasswordForm(account.SetPasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress_new_passwords(self, _("New password"), _("New password again"))
+
+
+class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "email", _("E-mail"), autocomplete="username", autofocus=True)
+
+
+class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress_new_passwords(self, _("New password"), _("New password again"))
+        self.fields["password1"].widget.attrs["autofocus"] = True
+
+
+class ReauthenticateForm(account.ReauthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "password", _("Password"), autocomplete="current-password", autofocus=True)
+
+
+class CodeForm(codes.AuthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)
+
+
+class CodeAgainForm(codes.ReauthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)
+
+
+class ActivateTotpForm(TotpForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "code", _("Code that the app shows"), **CODE)
+
+
+class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
+    # allauth makes the box when its module is imported, and leaves it out where passkeys are no way to sign in.
+    passwordless = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Sign in with it alone"),
+        help_text=_("Without a tick it is a second factor, asked for after the password."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hint = _("So that you can tell it from others: the device or the key it lives on.")
+        dress(self, "name", _("Name"), hint=hint, maxlength=NAME_LENGTH)
+        self.initial["passwordless"] = True
+
+    def clean_name(self) -> str:
+        """A name that is too long is cut: the device has its passkey already, which must not be lost for its name."""
+        name: str = super().clean_name()
+        return name[:NAME_LENGTH]
+
+
+class PasskeyForm(passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """allauth says of every credential that it refuses what it says of a mistyped code."""
+
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()
+        except forms.ValidationError as error:
+            raise forms.ValidationError(UNKNOWN_PASSKEY) if error.code == "incorrect_code" else error from None
+
+
+class PasskeyLoginForm(PasskeyForm, passkeys.LoginWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyAgainForm(PasskeyForm, passkeys.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class RenamePasskeyForm(passkeys.EditWebAuthnForm):  # type: ignore[misc]
+    name = forms.CharField(max_length=NAME_LENGTH)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self, "name", _("Name"), autofocus=True)

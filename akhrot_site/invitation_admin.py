@@ -1,0 +1,60 @@
+"""Invitations in the admin: to look at and to withdraw. They are made on the page that may show the link."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from unfold.decorators import display
+
+from akhrot_site.models import Invitation
+from apikeys.admin import ReadOnlyAdmin, moment
+from apikeys.authentication import caller_of
+from apikeys.ledger import record
+
+STATES = {"accepted": "success", "waiting": "info", "expired": "warning"}
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Who was invited by whom, and what came of it."""
+
+    list_display = (
+        *("email", "standing", "invited_by", "account"),
+        *(moment("created_at", "Invited"), moment("expires_at", "Lapses")),
+    )
+    list_select_related = ("invited_by", "account")
+    search_fields = ("email",)
+    search_help_text = "E-mail address"
+    ordering = ("-created_at",)
+    fields = ("email", "standing", "invited_by", "account", "created_at", "expires_at", "accepted_at", "revoked_at")
+
+    @display(description="State", label=STATES)
+    def standing(self, row: Invitation) -> str:
+        """Whether it waits, was accepted or withdrawn, or has lapsed."""
+        return row.state
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may come here may invite."""
+        return request.user.is_active and request.user.is_superuser
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The page of the dashboard that shows the link, once."""
+        return redirect("account_people")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Deleting it withdraws it as well: its link opens nothing."""
+        return request.user.has_perm("akhrot_site.delete_invitation")
+
+    def delete_model(self, request: HttpRequest, obj: Invitation) -> None:
+        """Withdraw and forget it."""
+        if obj.revoke():
+            record(caller_of(request), "invitation.revoke")
+        obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
+        """Each of them so."""
+        for row in queryset:
+            self.delete_model(request, row)
