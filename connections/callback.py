@@ -13,7 +13,7 @@ from connections.held import Held
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import token_digest
 from connections.sessions import Refused, nonce_name
-from connections.signing_in import HalfOpen
+from connections.signing_in import HalfOpen, abandon
 from providers import accounts, http, oauth
 from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable
@@ -271,12 +271,13 @@ def drop(caller: Caller, session: OAuthSession, reason: str) -> None:
     """End a session whose user decides nothing any more; what it holds is given back where it can be opened."""
     held = session.status == OAuthSession.Status.CONFIRMING and session.is_known()
     try:
-        came = Held.in_session(session) if held else None
+        came = Held.in_session(session) if held and session.grant else None
     except SealBroken:
         came = None
     end(caller, session, reason, outcome="CANCELLED")
     if came:
         _give_back(session, came)
+    abandon(session)
 
 
 def _waiting(session: OAuthSession) -> Held:

@@ -251,7 +251,7 @@ def disconnect(caller: Caller, connection: Connection) -> str:
 
 def can_end(spec: ProviderSpec) -> bool:
     """Whether the provider can be asked to end what was connected to it in this way."""
-    return bool(spec.login or (spec.oauth and spec.oauth.revoke_url))
+    return bool(spec.login) or (spec.oauth is not None and bool(spec.oauth.revoke_url))
 
 
 def _revoke(connection: Connection) -> str:

@@ -7,8 +7,8 @@ from django.test import Client
 
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
+from connections import callback, tasks
 from connections import connect as connecting
-from connections import tasks
 from connections.models import Connection, OAuthSession
 from tests.connections.telephone import Phone, text
 from tests.telegram.stand_in import ADA, BOB, Telegram
@@ -96,6 +96,24 @@ def test_nobody_decides_and_it_is_signed_out(phone: Phone, world: Telegram, ada:
     tasks.tidy()
     assert world.signed_in() == ["Ada"]
     assert phone.poll()["reason"] == "nobody decided in time"
+    assert not OAuthSession.objects.exclude(login="").exists()
+
+
+@pytest.mark.parametrize("step", ["lost", "decision"])
+def test_who_deletes_his_account_leaves_no_session_behind(
+    phone: Phone, world: Telegram, ada: Connection, user: Any, step: str
+):
+    if step == "lost":
+        phone.ask()
+        phone.number()
+        world.lose("SignInRequest")
+        phone.code()
+    else:
+        renew(phone, ada, BOB.phone, "walnut")
+    assert len(world.signed_in()) == 2
+    callback.drop(Caller(user=user), phone.session, "its account was deleted")
+    connecting.disconnect(Caller(user=user), ada)
+    assert world.signed_in() == []
     assert not OAuthSession.objects.exclude(login="").exists()
 
 
