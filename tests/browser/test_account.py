@@ -26,8 +26,7 @@ DOORS = (
 NEW_PASSWORD = "almonds-are-not-nuts-7"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_every_page_fits_and_keeps_to_the_policy(open_page: Open, width: int, scheme: str):
     page = open_page(width=width, color_scheme=scheme)
     for path in DOORS:

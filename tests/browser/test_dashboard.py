@@ -101,8 +101,7 @@ def sign_in(page: Page) -> None:
     page.get_by_role("heading", name="Connections").wait_for()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_every_page_fits_and_keeps_to_the_policy(open_page: Open, width: int, scheme: str):
     page = open_page(width=width, color_scheme=scheme, signed_in=False)
     for path in DOORS:

@@ -125,8 +125,7 @@ def test_the_whole_way_from_an_agents_link_to_its_fetch(page: Page, site: Site, 
     assert api("DELETE", f"/connections/{fetched['connectionId']}")["revocation"] == "revoked"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_every_step_fits_and_keeps_to_the_policy(chromium: Browser, site: Site, api: Api, width: int, scheme: Any):
     context = chromium.new_context(viewport={"width": width, "height": 844}, base_url=site.url, color_scheme=scheme)
     page = context.new_page()
