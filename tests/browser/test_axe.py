@@ -14,10 +14,12 @@ from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 Pages = dict[str, dict[str, str]]
-# Each state once, each width and each scheme twice. Most pages are the same in all states.
-LOOKS = [("empty", 1280, "light"), ("failing", 390, "dark"), ("failing", 1280, "light"), ("long", 390, "dark")]
+# Most pages are the same in all states: each state once, and each width and scheme.
+LOOKS = [("empty", 1280, "light"), ("failing", 390, "dark"), ("long", 1280, "light")]
 # Swagger UI's own.
 NOT_OURS = {"docs"}
+# What holds is not listed, which takes axe most of its time.
+BROKEN_ALONE = {"resultTypes": ["violations"]}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def violations(page: Page, pages: dict[str, str]) -> dict[str, list[str]]:
     found = {}
     for name, path in pages.items():
         page.goto(path)
-        broken = Axe().run(page).response["violations"]
+        broken = Axe().run(page, options=BROKEN_ALONE).response["violations"]
         if broken:
             found[name] = [
                 f"{rule['id']}: {node['target']} {node['html'][:200]}" for rule in broken for node in rule["nodes"]
@@ -64,4 +66,4 @@ def test_axe_is_awake(house: tuple[Site, Pages], chromium: Browser) -> None:
         page = context.new_page()
         page.goto("/accounts/login/")
         page.evaluate("document.querySelector('main h1').insertAdjacentHTML('afterend', '<img src=\"/favicon.ico\">')")
-        assert [rule["id"] for rule in Axe().run(page).response["violations"]] == ["image-alt"]
+        assert [rule["id"] for rule in Axe().run(page, options=BROKEN_ALONE).response["violations"]] == ["image-alt"]
