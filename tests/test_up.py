@@ -34,8 +34,8 @@ def test_the_first_start_makes_what_it_needs_and_the_owners_link_works_once(site
         token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
         form = {"csrfmiddlewaretoken": token, "email": "Ada@Example.test", "password": PASSWORD}
         home = browser.post(link, data={**form, "password_again": PASSWORD}, headers={"Referer": link})
-        assert (home.status_code, home.url.path) == (200, "/app/")
-        assert "Three steps" in home.text
+        assert (home.status_code, home.url.path) == (200, "/app/start/")
+        assert "Four steps" in home.text
     assert httpx.get(link, trust_env=False).status_code == 404
     assert link.rpartition("/")[2] not in site.log().partition("ready at")[2].partition(link)[2]
 
