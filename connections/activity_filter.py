@@ -25,6 +25,7 @@ NOUNS = {
     "session": gettext_lazy("Connect links"),
     "connection": gettext_lazy("Connections"),
     "key": gettext_lazy("API keys"),
+    "invitation": gettext_lazy("Invitations"),
 }
 TIMES = {
     "hour": gettext_lazy("Last hour"),
