@@ -15,6 +15,8 @@ from apikeys.ledger import AuditEvent, AuditEventQuerySet
 from apikeys.tallies import HOUR, Tally, TallyQuerySet, position
 
 REFUSED = "refused"
+# How often to read again where events became settled in between.
+ATTEMPTS = 5
 
 
 def hour_of(moment: dt.datetime) -> dt.datetime:
@@ -69,8 +71,18 @@ class Wanted:
         return found.filter(starts_at__lt=self.until) if self.until else found
 
     def newest(self, number: int, *, before: int | None = None) -> list[AuditEvent]:
-        """The newest `number` of them, with an id below `before` if that is given."""
-        counted = position()
+        """The newest `number` of them, with an id below `before` if that is given.
+
+        Too few are looked for again where events were counted meanwhile: the tallies then told of some twice.
+        """
+        for _ in range(ATTEMPTS):
+            counted = position()
+            found = self._newest(number, before, counted)
+            if len(found) == number or position() == counted:
+                break
+        return found
+
+    def _newest(self, number: int, before: int | None, counted: int) -> list[AuditEvent]:
         found: list[AuditEvent] = []
         if before is None or before > counted + 1:
             young = self.events().filter(pk__gt=counted)
