@@ -7,7 +7,7 @@ tell in which hours there are such events and between which ids, so that only th
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
@@ -109,21 +109,32 @@ class Wanted:
 
         It rests on this: ids grow with time, to within an hour.
         """
-        hours = full = self.tallies(Tally.Span.HOUR)
-        if before is not None:
-            at = AuditEvent.objects.filter(pk__gte=before - 1).order_by("pk").values_list("at", flat=True).first()
-            hours = hours.filter(first_id__lt=before)
-            hours = hours.filter(starts_at__lte=hour_of(at) + HOUR) if at else hours
-            # Of an hour that is cut in two nobody knows how many of its events are older than the cut.
-            full = hours.filter(last_id__lt=before)
-        enough, oldest = 0, None
-        for starts_at, counted in full.order_by("-starts_at").values_list("starts_at", "number")[:number]:
+        within = self._older_than(before) if before is not None else self
+        hours = within._hours(before).order_by("-starts_at")
+        # Of an hour that is cut in two nobody knows how many of its events are older than the cut.
+        full = hours if before is None else hours.filter(last_id__lt=before)
+        enough = 0
+        for starts_at, counted in full.values_list("starts_at", "number")[:number]:
             enough += counted
             if enough >= number:
+                # One bound and not two, of which SQLite would heed the first.
                 oldest = starts_at - HOUR
+                within = replace(within, since=max(within.since, oldest) if within.since else oldest)
                 break
-        hours = hours.filter(starts_at__gte=oldest) if oldest else hours
-        return list(_merged(hours.values_list("first_id", "last_id")))
+        # The order makes SQLite take the index of what is wanted.
+        return list(_merged(within._hours(before).order_by("-starts_at").values_list("first_id", "last_id")))
+
+    def _older_than(self, before: int) -> "Wanted":
+        """The same without the hours that are all above the id `before`."""
+        at = AuditEvent.objects.filter(pk__gte=before).order_by("pk").values_list("at", flat=True).first()
+        if at is None:
+            return self
+        end = hour_of(at) + 2 * HOUR
+        return replace(self, until=min(self.until, end) if self.until else end)
+
+    def _hours(self, before: int | None) -> TallyQuerySet:
+        hours = self.tallies(Tally.Span.HOUR)
+        return hours if before is None else hours.filter(first_id__lt=before)
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
