@@ -7,7 +7,7 @@ tell in which hours there are such events and between which ids, so that only th
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
@@ -15,6 +15,8 @@ from apikeys.ledger import AuditEvent, AuditEventQuerySet
 from apikeys.tallies import HOUR, Tally, TallyQuerySet, position
 
 REFUSED = "refused"
+# How often to read again where events became settled in between.
+ATTEMPTS = 5
 
 
 def hour_of(moment: dt.datetime) -> dt.datetime:
@@ -69,8 +71,18 @@ class Wanted:
         return found.filter(starts_at__lt=self.until) if self.until else found
 
     def newest(self, number: int, *, before: int | None = None) -> list[AuditEvent]:
-        """The newest `number` of them, with an id below `before` if that is given."""
-        counted = position()
+        """The newest `number` of them, with an id below `before` if that is given.
+
+        Too few are looked for again where events were counted meanwhile: the tallies then told of some twice.
+        """
+        for _ in range(ATTEMPTS):
+            counted = position()
+            found = self._newest(number, before, counted)
+            if len(found) == number or position() == counted:
+                break
+        return found
+
+    def _newest(self, number: int, before: int | None, counted: int) -> list[AuditEvent]:
         found: list[AuditEvent] = []
         if before is None or before > counted + 1:
             young = self.events().filter(pk__gt=counted)
@@ -97,21 +109,32 @@ class Wanted:
 
         It rests on this: ids grow with time, to within an hour.
         """
-        hours = full = self.tallies(Tally.Span.HOUR)
-        if before is not None:
-            at = AuditEvent.objects.filter(pk__gte=before - 1).order_by("pk").values_list("at", flat=True).first()
-            hours = hours.filter(first_id__lt=before)
-            hours = hours.filter(starts_at__lte=hour_of(at) + HOUR) if at else hours
-            # Of an hour that is cut in two nobody knows how many of its events are older than the cut.
-            full = hours.filter(last_id__lt=before)
-        enough, oldest = 0, None
-        for starts_at, counted in full.order_by("-starts_at").values_list("starts_at", "number")[:number]:
+        within = self._older_than(before) if before is not None else self
+        hours = within._hours(before).order_by("-starts_at")
+        # Of an hour that is cut in two nobody knows how many of its events are older than the cut.
+        full = hours if before is None else hours.filter(last_id__lt=before)
+        enough = 0
+        for starts_at, counted in full.values_list("starts_at", "number")[:number]:
             enough += counted
             if enough >= number:
+                # One bound and not two, of which SQLite would heed the first.
                 oldest = starts_at - HOUR
+                within = replace(within, since=max(within.since, oldest) if within.since else oldest)
                 break
-        hours = hours.filter(starts_at__gte=oldest) if oldest else hours
-        return list(_merged(hours.values_list("first_id", "last_id")))
+        # The order makes SQLite take the index of what is wanted.
+        return list(_merged(within._hours(before).order_by("-starts_at").values_list("first_id", "last_id")))
+
+    def _older_than(self, before: int) -> "Wanted":
+        """The same without the hours that are all above the id `before`."""
+        at = AuditEvent.objects.filter(pk__gte=before).order_by("pk").values_list("at", flat=True).first()
+        if at is None:
+            return self
+        end = hour_of(at) + 2 * HOUR
+        return replace(self, until=min(self.until, end) if self.until else end)
+
+    def _hours(self, before: int | None) -> TallyQuerySet:
+        hours = self.tallies(Tally.Span.HOUR)
+        return hours if before is None else hours.filter(first_id__lt=before)
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

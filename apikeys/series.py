@@ -8,7 +8,7 @@ from typing import Literal
 from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
-from apikeys.finding import Wanted, hour_of
+from apikeys.finding import ATTEMPTS, Wanted, hour_of
 from apikeys.models import AuditEvent, Tally
 from apikeys.tallies import HOUR, Start, position
 
@@ -16,8 +16,6 @@ Unit = Literal["minute", "hour", "day"]
 SPANS: dict[Unit, Tally.Span] = {"hour": Tally.Span.HOUR, "day": Tally.Span.DAY}
 # More young events than these are not counted for a page: the tallies have fallen behind and will catch up.
 MOST_YOUNG = 50_000
-# How often to read again where events became settled in between.
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from connections.models import Connection, Refresh
 FETCH = ("token.fetch",)
 USUAL_DAYS = 30
 # So many bars at most: beyond that each stands for several days.
-MOST_BARS = 92
+MOST_BARS = 62
 # Of a connection that was renewed more often, the newest alone are counted, and the chart says so.
 MOST_RENEWALS = 2_000
 RENEWED = (Refresh.Outcome.RENEWED, Refresh.Outcome.LATE)

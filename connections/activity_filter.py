@@ -25,6 +25,7 @@ NOUNS = {
     "session": gettext_lazy("Connect links"),
     "connection": gettext_lazy("Connections"),
     "key": gettext_lazy("API keys"),
+    "invitation": gettext_lazy("Invitations"),
 }
 TIMES = {
     "hour": gettext_lazy("Last hour"),
@@ -32,7 +33,7 @@ TIMES = {
     "week": gettext_lazy("Last 7 days"),
     "month": gettext_lazy("Last 30 days"),
 }
-CODE = re.compile(r"[A-Z_]{1,40}")
+CODE = re.compile(r"[A-Z0-9_]{1,40}")
 KEY_ID = re.compile(r"[0-9A-Za-z]{1,8}")
 # A chart of so many hours at most has bars for each; longer ones have bars for days.
 MOST_HOURS = 48

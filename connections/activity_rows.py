@@ -89,8 +89,7 @@ class _Telling:
         own = [(_("From"), event.address), (_("Purpose"), event.purpose), (_("Detail"), event.detail)]
         if event.request_id:
             own.append((_("Request"), format_html("<span class=mono>{}</span>", event.request_id)))
-        when = format_html("{} UTC, {}", f"{event.at:%Y-%m-%d %H:%M:%S}", times.element(event.at))
-        return [(_("When"), when), *self._common[kind], *((name, text) for name, text in own if text)]
+        return [(_("When"), times.exact(event.at)), *self._common[kind], *((name, text) for name, text in own if text)]
 
     def _of_kind(self, line: wording.Line) -> Iterator[Fact]:
         event = line.event

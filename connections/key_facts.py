@@ -20,7 +20,7 @@ from providers.spec import ProviderSpec
 
 SOON = dt.timedelta(days=7)
 # Of a key's newest events so many tell where it is used.
-LOOKED_AT = 500
+LOOKED_AT = 200
 # And so many of the places.
 SHOWN = 10
 

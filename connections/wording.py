@@ -61,6 +61,7 @@ OUTCOMES = {
     "CANCELLED": "you cancelled it",
     "OTHER_ACCOUNT": "another account",
     "OTHER_USER": "another person",
+    "OTHER_BROWSER": "another browser",
     "UNREACHABLE": "the provider was not reached",
 }
 # What providers answer instead of a token, by whose matter it is: the user's, then the operator's.

@@ -49,8 +49,8 @@ def test_a_key_and_a_connection_have_fourteen_days(user: User, clock: Clock) -> 
         ({"time": "month"}, 31, "25 Oct", "24 Nov"),
         ({"from": "2026-11-20", "to": "2026-11-20"}, 24, "20 Nov, 00:00", "20 Nov, 23:00"),
         ({"from": "2026-11-24"}, 13, "24 Nov, 00:00", "24 Nov, 12:00"),
-        ({"from": "2026-08-25"}, 92, "25 Aug", "24 Nov"),
-        ({"from": "2026-08-24"}, 47, "24 Aug to 25 Aug", "24 Nov to 25 Nov"),
+        ({"from": "2026-09-24"}, 62, "24 Sep", "24 Nov"),
+        ({"from": "2026-09-23"}, 32, "23 Sep to 24 Sep", "24 Nov to 25 Nov"),
         ({"from": "2027-01-01"}, 1, "1 Jan, 00:00", "1 Jan, 00:00"),
     ],
 )

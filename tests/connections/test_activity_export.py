@@ -112,7 +112,7 @@ def test_what_is_left_out_is_said_in_the_last_line(user: User) -> None:
 
 
 def test_each_chunk_costs_the_same_and_is_read_when_it_is_taken(user: User) -> None:
-    fill(user, 3 * CHUNK)
+    fill(user, 4 * CHUNK)
     sent, costs = lines(Wanted(user_id=user.pk), user), []
     next(sent)
     for _ in range(3):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apikeys.tallies import DAY
-from connections.activity_filter import Filter, Window
+from connections.activity_filter import NOUNS, Filter, Window
+from connections.wording import DEEDS
 from tests.conftest import Clock
 
 NOON = dt.datetime(2026, 11, 24, 12, 34, 56, tzinfo=dt.UTC)
@@ -125,3 +126,8 @@ def test_until_a_day_alone_goes_back_as_far_as_there_is_anything() -> None:
 def test_a_noun_means_all_of_its_deeds() -> None:
     assert Filter.of({"action": "token"}).wanted(User(pk=1)).actions == ("token.fetch",)
     assert {"key.issue", "key.restore"} <= set(Filter.of({"action": "key"}).wanted(User(pk=1)).actions)
+
+
+def test_whatever_people_do_can_be_filtered_by() -> None:
+    """Nobody is left to read of an account that was deleted."""
+    assert {deed.partition(".")[0] for deed in DEEDS} - {"account"} == set(NOUNS)
