@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time
@@ -88,7 +89,7 @@ def test_a_passkey_stands_for_the_password(open_page: Open, bob: str):
     sign_out(page)
     page.goto("/accounts/login/?next=/app/ledger/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.get_by_role("heading", name="Ledger").wait_for()
+    page.wait_for_url(lambda url: urlsplit(url).path == "/app/ledger/")
 
     page.goto("/accounts/2fa/webauthn/")
     page.get_by_role("link", name="Rename").click()

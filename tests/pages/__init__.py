@@ -7,5 +7,8 @@ DOORS = {
     "sign-up": "/accounts/signup/",
     "password-reset": "/accounts/password/reset/",
     "password-reset-done": "/accounts/password/reset/done/",
+    "password-link-void": "/accounts/password/reset/key/1-nothing/",
+    "address-link-void": "/accounts/confirm-email/nothing/",
+    "invitation-void": "/accounts/invitation/nothing/",
 }
 """Pages for those who are not signed in."""
