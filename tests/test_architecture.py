@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "akhrot_site": set(APPS),
 }
 ONLY_PROVIDERS_IMPORT = {"httpx", "httpcore", "authlib", "telethon"}
+KNOW_PAGES = {"dashboard", "templatetags"}
 EMPTY_NAMES = {"utils", "helpers", "services", "selectors", "managers", "mixins", "constants", "signals", "core"}
 LONGEST = 300
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -52,6 +53,12 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in SOURCES if app_of(path) != "providers"], ids=name_of)
 def test_only_providers_speaks_to_providers(path: Path) -> None:
     assert not {module.partition(".")[0] for module in imports(path)} & ONLY_PROVIDERS_IMPORT
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if not set(path.parts) & KNOW_PAGES], ids=name_of)
+def test_nothing_that_works_leans_on_a_page(path: Path) -> None:
+    """The dashboard shows what there is; agents, refreshes and mails do without it."""
+    assert not [module for module in imports(path) if module.startswith("connections.dashboard")]
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if app_of(path) == "providers"], ids=name_of)

@@ -15,9 +15,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from connections import times
-from connections.first_minutes import ON_THE_PATH, Path
+from connections.dashboard.first_minutes import ON_THE_PATH, Path
+from connections.dashboard.standing import standing
 from connections.models import Refresh
-from connections.standing import standing
 from connections.wording import reason_in_words
 from providers.parts import Service
 from providers.spec import ProviderSpec

@@ -2,7 +2,7 @@
 
 from django import template
 
-from connections import toasts
+from connections.dashboard import toasts
 
 register = template.Library()
 register.simple_tag(toasts.action_of, name="action_of")

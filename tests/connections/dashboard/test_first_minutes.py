@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys.models import ApiKey, AuditEvent
-from connections.first_minutes import LOOKED_AT, Path
+from connections.dashboard.first_minutes import LOOKED_AT, Path
 from connections.models import Connection, OAuthSession, Welcome
 from tests.agents import Agent
 from tests.conftest import make_key

@@ -17,11 +17,12 @@ from django.views.decorators.http import require_GET
 
 from apikeys.authentication import caller_of
 from apikeys.models import AuditEvent
-from connections import activity_charts, connect, trying, wording
-from connections.last_uses import last_uses
+from connections import connect, trying, wording
+from connections.dashboard import activity_charts
+from connections.dashboard.last_uses import last_uses
+from connections.dashboard.standing import needs_its_user
 from connections.models import Connection, Refresh
 from connections.renaming import NameTaken, rename
-from connections.standing import needs_its_user
 from connections.trying import Told
 
 View = Callable[[HttpRequest, UUID], HttpResponse]

@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys.models import AuditEvent
-from connections import listing
-from connections.last_uses import LOOKED_AT, last_uses
-from connections.listing import Listing, Wish
+from connections.dashboard import listing
+from connections.dashboard.last_uses import LOOKED_AT, last_uses
+from connections.dashboard.listing import Listing, Wish
 from connections.models import Connection
 from providers.models import Provider
 

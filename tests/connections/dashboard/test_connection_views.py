@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys.models import AuditEvent
-from connections import activity_charts
+from connections.dashboard import activity_charts
 from connections.models import Connection, Refresh
 from providers.models import Provider
 from tests.provider_http import ProviderHttp

@@ -12,8 +12,8 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import timezone
 
-from connections import toasts
-from connections.toasts import Action, action_of
+from connections.dashboard import toasts
+from connections.dashboard.toasts import Action, action_of
 
 
 def travelled(request: HttpRequest) -> Any:

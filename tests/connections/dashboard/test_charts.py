@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connections.charts import HEIGHT, LEAST, WIDTH, Chart, Point
+from connections.dashboard.charts import HEIGHT, LEAST, WIDTH, Chart, Point
 
 # Everything is rounded to two digits.
 ROUNDING = 0.02

@@ -12,8 +12,8 @@ from apikeys import tallies
 from apikeys.models import AuditEvent
 from apikeys.series import MOST_YOUNG
 from apikeys.tallies import DAY, HOUR
-from connections.activity_charts import MOST_BARS, chart_of, fetches
-from connections.activity_filter import Filter
+from connections.dashboard.activity_charts import MOST_BARS, chart_of, fetches
+from connections.dashboard.activity_filter import Filter
 from tests.conftest import Clock
 
 NOON = dt.datetime(2026, 11, 24, 12, 34, 56, tzinfo=dt.UTC)

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET
 
 from apikeys.authentication import caller_of
 from connections import wording
-from connections.first_minutes import ON_THE_PATH, STEPS, Path
-from connections.live import unchanged
+from connections.dashboard.first_minutes import ON_THE_PATH, STEPS, Path
+from connections.dashboard.live import unchanged
 from connections.models import Welcome
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apikeys.tallies import DAY
-from connections.activity_filter import NOUNS, Filter, Window
+from connections.dashboard.activity_filter import NOUNS, Filter, Window
 from connections.wording import DEEDS
 from tests.conftest import Clock
 

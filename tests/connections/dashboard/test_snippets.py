@@ -16,7 +16,7 @@ from django.test import Client
 
 from apikeys.models import ApiKey, AuditEvent
 from connections import skill
-from tests.connections.test_key_views import FORM, shown
+from tests.connections.dashboard.test_key_views import FORM, shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from connections.dashboard.standing import Finder, Words, is_ending, needs_its_user, sentence, standing
 from connections.models import Connection
-from connections.standing import Finder, Words, is_ending, needs_its_user, sentence, standing
 from providers.models import Provider
 
 

@@ -17,7 +17,7 @@ from apikeys import tallies
 from apikeys.models import AuditEvent
 from apikeys.tallies import HOUR
 from tests.agents import Agent
-from tests.connections.test_key_views import text_of
+from tests.connections.dashboard.test_key_views import text_of
 
 PAGE = "/app/ledger/"
 

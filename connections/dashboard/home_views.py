@@ -11,12 +11,12 @@ from django.views.decorators.vary import vary_on_headers
 from apikeys.authentication import caller_of
 from apikeys.models import AuditEvent
 from connections import wording
-from connections.first_minutes import Path
-from connections.listing import Listing, Wish
-from connections.live import unchanged, version
+from connections.dashboard.first_minutes import Path
+from connections.dashboard.listing import Listing, Wish
+from connections.dashboard.live import unchanged, version
+from connections.dashboard.start_views import shown
 from connections.models import OAuthSession
 from connections.oauth_session import MOST_PENDING
-from connections.start_views import shown
 
 RECENT = 6
 

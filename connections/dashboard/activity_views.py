@@ -20,9 +20,10 @@ from django.views.decorators.vary import vary_on_headers
 from apikeys.authentication import caller_of
 from apikeys.finding import Wanted
 from apikeys.models import ApiKey
-from connections import activity_export, activity_rows, wording
-from connections.activity_charts import chart_of
-from connections.activity_filter import NOUNS, TIMES, Filter
+from connections import wording
+from connections.dashboard import activity_export, activity_rows
+from connections.dashboard.activity_charts import chart_of
+from connections.dashboard.activity_filter import NOUNS, TIMES, Filter
 from connections.models import Connection
 from providers.offers import Offers
 from providers.spec import ProviderSpec

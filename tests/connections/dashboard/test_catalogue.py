@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connections.catalogue import PAGE, Shelf, Wish
+from connections.dashboard.catalogue import PAGE, Shelf, Wish
 from providers.models import Provider
 from providers.offers import Offers
 

@@ -19,10 +19,11 @@ from apikeys import issuing
 from apikeys.authentication import caller_of
 from apikeys.finding import Wanted
 from apikeys.models import ApiKey, NotRotatable
-from connections import key_facts, toasts, wording
-from connections.activity_charts import fetches
-from connections.key_forms import KeyForm, RenameForm, RotateForm
-from connections.snippets import snippets
+from connections import wording
+from connections.dashboard import key_facts, toasts
+from connections.dashboard.activity_charts import fetches
+from connections.dashboard.key_forms import KeyForm, RenameForm, RotateForm
+from connections.dashboard.snippets import snippets
 
 PAGE, PAGE_OVER = 50, 20
 RECENT = 8

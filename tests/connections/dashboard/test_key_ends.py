@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey, AuditEvent
 from tests.agents import Agent
-from tests.connections.test_key_views import shown, text_of
+from tests.connections.dashboard.test_key_views import shown, text_of
 
 
 def test_a_replaced_key_and_its_successor_lead_to_each_other(browser: Client, agent: Agent) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey, AuditEvent
-from connections.live import version
+from connections.dashboard.live import version
 from connections.models import Connection, Welcome
 from providers.offers import Offers
 from providers.spec import ProviderSpec

@@ -15,9 +15,9 @@ from django.db.models import Case, Count, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.last_uses import Use, last_uses
+from connections.dashboard.last_uses import Use, last_uses
+from connections.dashboard.standing import Finder, needs_its_user
 from connections.models import FETCH_ORDER, Connection, ConnectionQuerySet
-from connections.standing import Finder, needs_its_user
 from providers import registry, search
 from providers.models import Provider
 from providers.spec import ProviderSpec

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from apikeys import tallies
 from apikeys.finding import Wanted
 from apikeys.models import AuditEvent
-from connections import activity_export
-from connections.activity_export import AT_ONCE, CHUNK, FORMULA, HEADINGS, harmless, lines
-from tests.connections.test_activity_views import event
+from connections.dashboard import activity_export
+from connections.dashboard.activity_export import AT_ONCE, CHUNK, FORMULA, HEADINGS, harmless, lines
+from tests.connections.dashboard.test_activity_views import event
 
 PATH = "/app/ledger/export/"
 

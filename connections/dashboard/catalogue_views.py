@@ -10,7 +10,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apikeys.authentication import caller_of
 from connections import sessions
-from connections.catalogue import Shelf, Wish
+from connections.dashboard.catalogue import Shelf, Wish
 from connections.errors import ApiError
 from connections.models import Connection
 from providers.models import Provider

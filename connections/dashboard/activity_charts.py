@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 from apikeys.finding import Wanted, hour_of
 from apikeys.series import Series, Unit, counted
 from apikeys.tallies import DAY, HOUR
-from connections.activity_filter import NOUNS, TIMES, Filter, Window, midnight
-from connections.charts import Chart, Point
+from connections.dashboard.activity_filter import NOUNS, TIMES, Filter, Window, midnight
+from connections.dashboard.charts import Chart, Point
 from connections.models import Connection, Refresh
 
 FETCH = ("token.fetch",)
