@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from akhrot_site import account_mail, browsers, errors
+from akhrot_site import account_mail, browsers, errors, factors
 from akhrot_site.owner import owner_exists
 from apikeys.addresses import client_address
 
@@ -102,6 +102,14 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         "incorrect_code": WRONG_CODE,
         "unverified_email": _("Verify your addresses, or remove those that are not verified, before you do this."),
     }
+
+    def encrypt(self, text: str) -> str:
+        """Seal a seed for its way into the database."""
+        return factors.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Open a seed that came from there."""
+        return factors.unseal(encrypted_text)
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         """What a passkey is called until its user gives it a name."""

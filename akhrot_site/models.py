@@ -16,6 +16,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from akhrot_site.factors import FactorKey as FactorKey
+
 LIFETIME = dt.timedelta(days=7)
 # Stands in for the digest of an invitation that does not exist, so that an unknown one costs the same comparison.
 NO_DIGEST = hashlib.sha256(b"").hexdigest()
