@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from apikeys.authentication import caller_of
 from connections import callback, pasting, phone, phone_account, phone_views, sessions
@@ -15,6 +15,7 @@ from connections.forms import BOXES, InputsForm, PasteForm
 from connections.held import Held
 from connections.models import OAuthSession
 from connections.phone_account import Visit
+from connections.posting import posted_from
 from connections.sessions import Refused
 from connections.signing_in import HalfOpen
 from providers.accounts import Account
@@ -68,17 +69,11 @@ def _decision(session: OAuthSession, account: Account) -> tuple[str, dict[str, A
 
 
 @guarded
-@login_required
-@require_http_methods(["GET", "POST"])
+@posted_from("connect")
 @sensitive_post_parameters()
 def start(request: HttpRequest, session_id: str) -> HttpResponse:
-    """The user's consent: off to the provider, a code to a phone, or the pasted credential to be checked.
-
-    This address may be loaded again, from a page that said what was wrong: a GET leads to the link's own page.
-    """
+    """The user's consent: off to the provider, a code to a phone, or the pasted credential to be checked."""
     caller, session = caller_of(request), opened(request, session_id)
-    if request.method != "POST":
-        return redirect("connect", session.pk)
     visit = Visit(caller, session, request.session)
     half = phone.mine(visit)
     if not _can_begin(session, half):
@@ -117,8 +112,7 @@ def _see_other(url: str) -> HttpResponse:
 
 
 @guarded
-@login_required
-@require_POST
+@posted_from("connect")
 def choose(request: HttpRequest, session_id: str) -> HttpResponse:
     """The user's choice among the sites, tenants or accounts that the grant opens."""
     session, item = opened(request, session_id), request.POST.get("item", "")
@@ -131,8 +125,7 @@ def choose(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 @guarded
-@login_required
-@require_POST
+@posted_from("connect")
 def decide(request: HttpRequest, session_id: str) -> HttpResponse:
     """The user's answer when another account came than the one to renew."""
     caller, session, choice = caller_of(request), opened(request, session_id), request.POST.get("choice", "")
@@ -144,8 +137,7 @@ def decide(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 @guarded
-@login_required
-@require_POST
+@posted_from("connect")
 def again(request: HttpRequest, session_id: str) -> HttpResponse:
     """Try again with a successor, which the agent's poll follows."""
     return redirect("connect", sessions.again(caller_of(request), opened(request, session_id)).pk)

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
 
 from apikeys.authentication import caller_of
 from connections import phone
@@ -19,6 +17,7 @@ from connections.models import OAuthSession
 from connections.phone_account import Overtaken, Visit
 from connections.phone_forms import CodeForm, PasswordForm, PhoneForm, focus_first_fault
 from connections.phone_words import Trouble, clock
+from connections.posting import posted_from
 from connections.signing_in import HalfOpen
 
 FORMS: dict[str, Any] = {"code": CodeForm, "password": PasswordForm}
@@ -74,8 +73,7 @@ def _asked_again(request: HttpRequest, visit: Visit, trouble: Trouble, sent: Any
 
 
 @guarded
-@login_required
-@require_http_methods(["GET", "POST"])
+@posted_from("connect")
 @sensitive_post_parameters()
 def code(request: HttpRequest, session_id: str) -> HttpResponse:
     """The second step: the code that was sent."""
@@ -83,8 +81,7 @@ def code(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 @guarded
-@login_required
-@require_http_methods(["GET", "POST"])
+@posted_from("connect")
 @sensitive_post_parameters()
 def password(request: HttpRequest, session_id: str) -> HttpResponse:
     """The third step, where the account has a password."""
@@ -92,16 +89,14 @@ def password(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 @guarded
-@login_required
-@require_http_methods(["GET", "POST"])
+@posted_from("connect")
 def resend(request: HttpRequest, session_id: str) -> HttpResponse:
     """Have the code sent again."""
     return _stepped(request, session_id, phone.resend)
 
 
 @guarded
-@login_required
-@require_POST
+@posted_from("connect")
 def cancel(request: HttpRequest, session_id: str) -> HttpResponse:
     """End the request without a connection."""
     session = opened(request, session_id)
@@ -116,13 +111,10 @@ def cancel(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _stepped(request: HttpRequest, session_id: str, step: Callable[..., None], *, name: str = "") -> HttpResponse:
-    """Take a step, with the field of this `name` if it has one, and show where that leads.
-
-    The address of a step may be reloaded, or be opened again: a GET leads to the link's own page.
-    """
+    """Take a step, with the field of this `name` if it has one, and show where that leads."""
     session = opened(request, session_id)
     visit = Visit(caller_of(request), session, request.session)
-    half = phone.mine(visit) if request.method == "POST" else None
+    half = phone.mine(visit)
     if half is None or (name and half.step != name):
         return redirect("connect", session.pk)
     form = FORMS[name](request.POST, half=half) if name else None

@@ -13,6 +13,7 @@ from connections import sessions
 from connections.dashboard.catalogue import Shelf, Wish
 from connections.errors import ApiError
 from connections.models import Connection
+from connections.posting import posted_from
 from providers.models import Provider
 from providers.offers import Offers
 
@@ -63,14 +64,9 @@ def provider_page(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "app/provider.html", context)
 
 
-@login_required
+@posted_from("provider")
 def begin(request: HttpRequest, code: str) -> HttpResponse:
-    """Make a connect link for oneself and open it; with ``account``, to renew or widen that connection.
-
-    Whoever had to sign in on the way comes back by GET, and is shown the provider.
-    """
-    if request.method != "POST":
-        return redirect("provider", code)
+    """Make a connect link for oneself and open it; with ``account``, to renew or widen that connection."""
     services = request.POST.getlist("services") or None
     account = request.POST.get("account") or None
     try:

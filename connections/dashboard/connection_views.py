@@ -1,7 +1,6 @@
 """One connection's page, and what its user does to it. Another user's row is one that is not there."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from connections.dashboard import activity_charts
 from connections.dashboard.last_uses import last_uses
 from connections.dashboard.standing import needs_its_user
 from connections.models import Connection, Refresh
+from connections.posting import posted_from
 from connections.renaming import NameTaken, rename
 from connections.trying import Told
 
@@ -71,18 +71,6 @@ def _known(request: HttpRequest, connection_id: UUID) -> Connection:
     if not row.is_known():
         raise Http404
     return row
-
-
-def _posted(view: View) -> View:
-    """For a deed. Whoever had to sign in on the way comes back by GET, and is shown the connection instead."""
-
-    @wraps(view)
-    def posted(request: HttpRequest, connection_id: UUID) -> HttpResponse:
-        if request.method != "POST":
-            return redirect("connection", connection_id)
-        return view(request, connection_id)
-
-    return login_required(posted)
 
 
 def _told(request: HttpRequest, row: Connection, told: Told) -> HttpResponse:
@@ -143,7 +131,7 @@ def _question(row: Connection) -> dict[str, Any]:
     }
 
 
-@_posted
+@posted_from("connection")
 def make_default(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Answer fetches without an account with this one."""
     row = _known(request, connection_id)
@@ -153,7 +141,7 @@ def make_default(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     return _told(request, row, Told("success", text))
 
 
-@_posted
+@posted_from("connection")
 def rename_it(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Give it a name of the user's own, or take that away."""
     row = _known(request, connection_id)
@@ -171,14 +159,14 @@ def rename_it(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     return render(request, "app/connection.html", _page(_own(request, connection_id), form), status=status)
 
 
-@_posted
+@posted_from("connection")
 def test_it(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Ask the provider now whether the credential works."""
     row = _known(request, connection_id)
     return _told(request, row, trying.try_now(caller_of(request), row))
 
 
-@_posted
+@posted_from("connection")
 def refresh_it(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Have the token renewed now."""
     row = _known(request, connection_id)

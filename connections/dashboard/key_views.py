@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from apikeys import issuing
 from apikeys.authentication import caller_of
@@ -24,6 +24,7 @@ from connections.dashboard import key_facts, toasts
 from connections.dashboard.activity_charts import fetches
 from connections.dashboard.key_forms import KeyForm, RenameForm, RotateForm
 from connections.dashboard.snippets import snippets
+from connections.posting import posted_from
 
 PAGE, PAGE_OVER = 50, 20
 RECENT = 8
@@ -128,8 +129,7 @@ def _key_page(request: HttpRequest, row: ApiKey, *, rename: RenameForm | None = 
     return render(request, "app/key.html", context, status=422 if rename else 200)
 
 
-@login_required
-@require_POST
+@posted_from("key")
 def rename(request: HttpRequest, key_id: str) -> HttpResponse:
     """Call it something else."""
     row = _own(request, key_id)
@@ -142,9 +142,8 @@ def rename(request: HttpRequest, key_id: str) -> HttpResponse:
     return redirect("key", row.pk)
 
 
-@login_required
+@posted_from("key")
 @never_cache
-@require_POST
 def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     """Make a successor, shown in the answer; the old key goes on for as long as was chosen."""
     row, form = _own(request, key_id), RotateForm(request.POST)
@@ -167,12 +166,10 @@ def _not_rotatable(row: ApiKey) -> str:
     return _("This key has expired and cannot be replaced any more. Make a new one.")
 
 
-@login_required
+@posted_from("key")
 def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
-    """End the key at once (POST), and offer to take that back. A GET leads to the key."""
+    """End the key at once, and offer to take that back."""
     row = _own(request, key_id)
-    if request.method != "POST":
-        return redirect("key", row.pk)
     if issuing.revoke(caller_of(request), row):
         assert row.revoked_at  # noqa: S101
         undo = toasts.Action(_("Undo"), reverse("undo-key", args=[row.pk]), row.revoked_at + issuing.UNDO_WITHIN)
@@ -183,8 +180,7 @@ def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
     return redirect("keys")
 
 
-@login_required
-@require_POST
+@posted_from("key")
 def undo(request: HttpRequest, key_id: str) -> HttpResponse:
     """Take a revocation back, as long as that is possible."""
     row = _own(request, key_id)

@@ -16,6 +16,7 @@ from connections import wording
 from connections.dashboard.first_minutes import ON_THE_PATH, STEPS, Path
 from connections.dashboard.live import unchanged
 from connections.models import Welcome
+from connections.posting import posted_from
 
 
 @login_required
@@ -52,11 +53,9 @@ def steps_now(request: HttpRequest) -> HttpResponse:
     return render(request, "app/_steps.html", {**shown(path), "partial": True})
 
 
-@login_required
+@posted_from("start")
 def skip(request: HttpRequest) -> HttpResponse:
     """Leave one step out. It can be done later all the same."""
-    if request.method != "POST":
-        return redirect("start")
     user, code = caller_of(request).user, request.POST.get("step", "")
     if code not in STEPS:
         raise Http404
@@ -65,11 +64,9 @@ def skip(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse('start')}?at={after.code if after else 'end'}")
 
 
-@login_required
+@posted_from("start")
 def hide(request: HttpRequest) -> HttpResponse:
     """Put the path away, or back onto the connections page (``shown``)."""
-    if request.method != "POST":
-        return redirect("start")
     hidden = "shown" not in request.POST
     Welcome.objects.hide(caller_of(request).user, hidden=hidden)
     if hidden:

@@ -10,6 +10,7 @@ from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
 from connections import sessions
 from connections.models import Connection, OAuthSession
+from tests.conftest import PASSWORD
 from tests.connections.begun import IDENTITY_URL, TOKEN_URL
 from tests.provider_http import ProviderHttp
 
@@ -35,8 +36,18 @@ def test_the_link_is_a_page_of_ours_that_says_who_asks_for_what(browser: Client,
 def test_opening_the_link_changes_nothing(browser: Client, session: OAuthSession):
     before = OAuthSession.objects.filter(pk=session.pk).values().get()
     browser.get(f"/connect/{session.pk}")
-    browser.get(f"/connect/{session.pk}/start")
+    for deed in ("start", "code", "resend", "password", "cancel", "choose", "decide", "again"):
+        answer = browser.get(f"/connect/{session.pk}/{deed}")
+        assert (answer.status_code, answer["Location"]) == (302, f"/connect/{session.pk}")
     assert OAuthSession.objects.filter(pk=session.pk).values().get() == before
+
+
+def test_who_has_to_sign_in_again_in_the_middle_comes_back_to_the_page_with_the_form(user: Any, session: OAuthSession):
+    client = Client()
+    to_login = client.post(f"/connect/{session.pk}/decide", {"choice": "add"})["Location"]
+    signed_in = client.post(to_login, {"login": user.email, "password": PASSWORD}, follow=True)
+    assert signed_in.redirect_chain[-1] == (f"/connect/{session.pk}", 302)
+    assert "gmail.modify" in signed_in.content.decode()
 
 
 def test_without_a_login_it_leads_to_the_login_and_back(session: OAuthSession):

@@ -230,18 +230,16 @@ def test_a_key_is_renamed(browser: Client, agent: Agent) -> None:
 
 def test_a_get_changes_nothing(browser: Client, agent: Agent) -> None:
     answers = {where: browser.get(f"/app/keys/{agent.row.pk}/{where}").status_code for where in WHERE}
-    assert answers == {"": 200, "rename/": 405, "rotate/": 405, "revoke/": 302, "undo/": 405}
+    assert answers == {"": 200, "rename/": 302, "rotate/": 302, "revoke/": 302, "undo/": 302}
     assert agent.get("/connections").status_code == 200
 
 
 def test_another_users_key_is_one_that_is_not_there(browser: Client, other_agent: Agent, client: Client) -> None:
     for key_id in (other_agent.row.pk, "00000000"):
         for where in WHERE:
-            for method in (browser.get, browser.post):
-                answer = method(f"/app/keys/{key_id}/{where}", {"name": "x", "overlap": "0"})
-                assert answer.status_code in (404, 405)
+            assert browser.get(f"/app/keys/{key_id}/{where}", follow=True).status_code == 404
             if where:
-                assert browser.post(f"/app/keys/{key_id}/{where}").status_code == 404
+                assert browser.post(f"/app/keys/{key_id}/{where}", {"name": "x", "overlap": "0"}).status_code == 404
     assert other_agent.get("/connections").status_code == 200
     for odd in ("short", "much-too-long", "ab%00cdef"):
         assert browser.get(f"/app/keys/{odd}/").status_code == 404
