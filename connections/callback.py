@@ -92,12 +92,12 @@ def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
     return "another server answered" if rule.issuer and issuer != rule.issuer else ""
 
 
-def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
-    """End a session without a connection and tell its owner's ledger."""
-    owner = replace(caller, user=session.user, key=session.key)
+def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> bool:
+    """End a session without a connection and tell its owner's ledger. False if it had ended before."""
     with transaction.atomic():
-        session.fail(reason)
+        ended, owner = session.fail(reason), replace(caller, user=session.user, key=session.key)
         record(owner, "session.fail", outcome=outcome, provider=session.provider_id, detail=reason)
+    return ended
 
 
 def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> Held:
@@ -267,15 +267,14 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     return session
 
 
-def drop(caller: Caller, session: OAuthSession, reason: str) -> None:
-    """End a session whose user decides nothing any more; what it holds is given back where it can be opened."""
+def drop(caller: Caller, session: OAuthSession, reason: str, *, outcome: str = "CANCELLED") -> None:
+    """End a session whose user decides nothing any more, and give back what it holds if no decision was faster."""
     held = session.status == OAuthSession.Status.CONFIRMING and session.is_known()
     try:
         came = Held.in_session(session) if held and session.grant else None
     except SealBroken:
         came = None
-    end(caller, session, reason, outcome="CANCELLED")
-    if came:
+    if end(caller, session, reason, outcome=outcome) and came:
         _give_back(session, came)
     abandon(session)
 

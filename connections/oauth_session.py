@@ -50,7 +50,7 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         over, ended = models.Q(expires_at__lte=timezone.now()), ~models.Q(status__in=OAuthSession.OPEN)
         signing_in = ~models.Q(login="")
         waiting = models.Q(status=OAuthSession.Status.CONFIRMING)
-        return self.filter((waiting & over) | (signing_in & (over | ended))).select_related("provider")
+        return self.filter((waiting & over) | (signing_in & (over | ended))).select_related("provider", "user", "key")
 
     def make_room(self, user: User) -> int:
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""

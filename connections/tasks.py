@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
-from connections import flights, keeping, mail, reminders, signing_in, spool
+from apikeys.ledger import Caller
+from connections import callback, flights, keeping, mail, reminders, signing_in, spool
 from connections.asking import tell_lost
 from connections.databases import give_back
 from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
@@ -25,6 +26,7 @@ SESSIONS_KEPT = dt.timedelta(days=7)
 REFRESHES_KEPT = dt.timedelta(days=30)
 NOTICES_KEPT = dt.timedelta(days=30)
 FLIGHT_PATIENCE = 45.0
+UNDECIDED = "nobody decided in time"
 
 
 def ring_for(connection: Connection) -> None:
@@ -125,12 +127,13 @@ def remind() -> None:
 
 @shared_task(name="connections.tidy")
 def tidy() -> None:
-    """Remove what is over: last week's sessions, last month's refreshes and notices, what waited in vain."""
+    """Remove what is over: last week's sessions, last month's refreshes and notices; give back what waited in vain."""
     now = timezone.now()
     for session in OAuthSession.objects.forgotten():
         if session.status == OAuthSession.Status.CONFIRMING:
-            session.fail("nobody decided in time")
-        signing_in.abandon(session)
+            callback.drop(Caller(user=session.user), session, UNDECIDED, outcome="SESSION_EXPIRED")
+        else:
+            signing_in.abandon(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()

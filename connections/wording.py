@@ -59,6 +59,7 @@ OUTCOMES = {
     "EXCHANGE_FAILED": "the provider gave no token",
     "NOTHING_THERE": "nothing to connect there",
     "CANCELLED": "you cancelled it",
+    "SESSION_EXPIRED": "its time was up",
     "OTHER_ACCOUNT": "another account",
     "OTHER_USER": "another person",
     "OTHER_BROWSER": "another browser",

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from apikeys.ledger import Caller
+from apikeys.models import AuditEvent
 from connections import connect, sessions, tasks
 from connections.models import Connection, OAuthSession
 from providers.models import Provider
@@ -154,13 +155,18 @@ def test_who_wants_none_of_them_gives_the_grant_back(nuts, browser, provider_htt
     assert b"first-refresh" in provider_http.calls("POST", REVOKE)[0].content
 
 
-def test_a_choice_that_nobody_makes_ends_with_its_grant(nuts, browser, clock):
+def test_a_choice_that_nobody_makes_ends_and_gives_its_grant_back(nuts, browser, clock, provider_http):
     _, session = nuts([site("hazel"), site("wal")])
     clock.forward(minutes=11)
     assert browser.post(f"/connect/{session.pk}/choose", {"item": "id-wal"}).status_code == 409
     tasks.tidy()
+    tasks.tidy()
     session.refresh_from_db()
-    assert (session.status, session.grant) == ("failed", "")
+    assert (session.status, session.grant, session.reason) == ("failed", "", "nobody decided in time")
+    (asked,) = provider_http.calls("POST", REVOKE)
+    assert b"first-refresh" in asked.content
+    event = AuditEvent.objects.get(action="session.fail")
+    assert (event.user, event.outcome, event.detail) == (session.user, "SESSION_EXPIRED", "nobody decided in time")
     assert not Connection.objects.exists()
 
 
