@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -59,11 +59,11 @@ def _fetches() -> Figure:
     newest = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     fetched = Q(action="token.fetch", at__gte=since)
     found = AuditEvent.objects.filter(pk__gt=newest - LOOKED_AT).aggregate(
-        all=Count("pk", filter=fetched), refused=Count("pk", filter=fetched & ~Q(outcome="ok")), first=Min("at")
+        all=Count("pk", filter=fetched), refused=Count("pk", filter=fetched & ~Q(outcome="ok"))
     )
-    reaches = newest <= LOOKED_AT or found["first"] < since
+    older = AuditEvent.objects.filter(pk__lte=newest - LOOKED_AT).order_by("-pk").values_list("at", flat=True).first()
     number, remark = f"{found['all']:,}", f"{found['refused']:,} refused"
-    if not reaches:
+    if older and older >= since:
         number, remark = f"over {number}", f"{remark}, of the newest {LOOKED_AT:,} events"
     url = f"{_list('apikeys_auditevent')}?action=token.fetch&period=day"
     return Figure("Fetches in 24 hours", number, remark, url)
