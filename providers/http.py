@@ -21,6 +21,8 @@ import httpcore
 import httpx
 from django.conf import settings
 
+from providers.addresses import is_public
+
 CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
 LONGEST_RETRY_AFTER = 3600.0
@@ -94,10 +96,7 @@ def _is_in(host: str, entry: str) -> bool:
 
 def _check_address(host: str, address: str) -> None:
     """Refuse an address of our own networks. Checked on what the name resolved to, which is what we connect to."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    public = (mapped or found).is_global and not found.is_multicast
-    if not public and not is_allowed_privately(host) and not is_allowed_privately(address):
+    if not is_public(address) and not is_allowed_privately(host) and not is_allowed_privately(address):
         raise AddressRefused(f"{host} is at a private address; AKHROT_ALLOW_PRIVATE_HOSTS may allow it")
 
 
