@@ -26,6 +26,7 @@ DEEDS = {
     "connection.lose": "{provider} refused to renew its token: it needs you",
     "connection.renew": "{provider} was connected again",
     "connection.rename": "{provider} got another name from you",
+    "connection.default": "Agents that name no account of {provider} get this one",
     "connection.test": "You tested {provider}",
     "connection.disconnect": "{provider} was disconnected",
     "key.issue": "An API key was made",
