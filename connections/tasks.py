@@ -10,9 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
-from connections import flights, keeping, mail, reminders, signing_in, spool
+from apikeys.ledger import Caller
+from connections import callback, flights, keeping, mail, reminders, spool
 from connections.asking import tell_lost
 from connections.databases import give_back
+from connections.giving_up import give_up
 from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
 from providers import verify
 
@@ -129,8 +131,9 @@ def tidy() -> None:
     now = timezone.now()
     for session in OAuthSession.objects.forgotten():
         if session.status == OAuthSession.Status.CONFIRMING:
-            session.fail("nobody decided in time")
-        signing_in.abandon(session)
+            callback.drop(Caller(user=session.user), session, "nobody decided in time", outcome="UNDECIDED")
+        else:
+            give_up(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()

@@ -60,6 +60,7 @@ OUTCOMES = {
     "EXCHANGE_FAILED": "the provider gave no token",
     "NOTHING_THERE": "nothing to connect there",
     "CANCELLED": "you cancelled it",
+    "UNDECIDED": "nobody decided in time",
     "OTHER_ACCOUNT": "another account",
     "OTHER_USER": "another person",
     "OTHER_BROWSER": "another browser",
