@@ -22,6 +22,7 @@ import httpx
 from django.conf import settings
 
 from providers.addresses import is_public
+from providers.gzipped import unpacked
 
 CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
@@ -208,7 +209,7 @@ def _client(share: int) -> httpx.Client:
         timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT),
         follow_redirects=False,
         trust_env=False,
-        headers={"User-Agent": "Akhrot (+https://akhrot.ai)"},
+        headers={"User-Agent": "Akhrot (+https://akhrot.ai)", "Accept-Encoding": "gzip"},
     )
 
 
@@ -254,8 +255,8 @@ def _send(
     with _client(threading.get_native_id() % POOLS).stream(
         method, target, headers=headers, params=params, content=data
     ) as response:
-        body = bytearray()
-        for chunk in response.iter_bytes():
+        body, coding = bytearray(), response.headers.get("content-encoding", "")
+        for chunk in unpacked(response.iter_raw(), coding) if coding else response.iter_bytes():
             body += chunk
             if len(body) > LONGEST_ANSWER:
                 raise ProviderUnavailable(f"{target.host} answered more than {LONGEST_ANSWER:,} bytes", is_down=True)
