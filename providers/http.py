@@ -68,7 +68,8 @@ class Answer:
         """The body as JSON, or None where it is none."""
         try:
             return jsonlib.loads(self.body)
-        except ValueError:
+        # The latter of what is nested without end.
+        except (ValueError, RecursionError):
             return None
 
     def retry_after(self) -> float | None:
