@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import forms as account
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as codes
+from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.totp.forms import ActivateTOTPForm as TotpForm
 from allauth.mfa.webauthn import forms as passkeys
 from django import forms
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -89,13 +95,33 @@ class ReauthenticateForm(account.ReauthenticateForm):  # type: ignore[misc]
         dress(self, "password", _("Password"), autocomplete="current-password", autofocus=True)
 
 
-class CodeForm(codes.AuthenticateForm):  # type: ignore[misc]
+class GoodOnce:
+    """A form for an app's code, which is good once (RFC 6238 section 5.2).
+
+    allauth remembers a used one for a period, and takes it for as many as `MFA_TOTP_TOLERANCE` makes of that.
+    """
+
+    user: User
+    cleaned_data: dict[str, Any]
+
+    def clean_code(self) -> str:
+        """Refuse what was used already, as a guess that failed."""
+        name = f"akhrot.code_used:{self.user.pk}:{normalize_user_code(self.cleaned_data['code'])}"
+        if cache.get(name):
+            check_rate_limit(self.user)
+            raise get_adapter().validation_error("incorrect_code")
+        code: str = super().clean_code()  # type: ignore[misc]
+        cache.set(name, True, timeout=app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1))
+        return code
+
+
+class CodeForm(GoodOnce, codes.AuthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)
 
 
-class CodeAgainForm(codes.ReauthenticateForm):  # type: ignore[misc]
+class CodeAgainForm(GoodOnce, codes.ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)

@@ -30,10 +30,10 @@ PATTERNS = (
         ),
         rf"\1={CUT}",
     ),
-    (re.compile(r"(/oauth/callback/[^?\s\"']*)\?[^\s\"']*"), rf"\1?{CUT}"),
+    (re.compile(r"(/oauth/callback/[^/?\s\"']*/?)\?[^\s\"']*"), rf"\1?{CUT}"),
     # Paths that are themselves a key: the owner's link, an invitation, a password reset, an address to confirm.
     (re.compile(r"(/owner|/invitation|/password/reset/key|/confirm-email)/[^\s/\"'?]+"), rf"\1/{CUT}"),
-    (re.compile(r"(\w+://[^\s/:@]*):[^\s/@]+@"), rf"\1:{CUT}@"),
+    (re.compile(r"((?<!\w)\w+://[^\s/:@]*):[^\s/@]+@"), rf"\1:{CUT}@"),
 )
 # No pattern matches without one of these, and most values of a line have none.
 TELLTALE = re.compile(r"akhrot_|[\s=/]")

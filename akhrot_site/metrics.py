@@ -25,6 +25,11 @@ from connections.models import Connection, Notice, Sweep
 log = structlog.get_logger(__name__)
 
 OVERDUE = dt.timedelta(minutes=2)
+# What proxies tell of whom they speak for. Some tell it by one of these alone.
+BY_PROXY = (
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA"),
+    *("HTTP_X_FORWARDED_HOST", "HTTP_CF_CONNECTING_IP"),
+)
 
 
 def is_loopback(address: str | None) -> bool:
@@ -41,7 +46,7 @@ def export(request: HttpRequest) -> HttpResponse:
 
     A request that some proxy passed on is not from this machine, though an untrusted proxy on it makes it look so.
     """
-    is_direct = "HTTP_X_FORWARDED_FOR" not in request.META and is_loopback(client_address(request))
+    is_direct = is_loopback(client_address(request)) and not any(name in request.META for name in BY_PROXY)
     if not is_direct and not request.user.is_staff:
         raise Http404
     return HttpResponse(generate_latest(_everything()), content_type=CONTENT_TYPE_LATEST)

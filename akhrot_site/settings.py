@@ -282,7 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell": every(30, "connections.tell"),
     "remind": every(3600, "connections.remind"),
     "verify pending": every(300, "connections.verify_pending"),
-    "tidy": every(3600, "connections.tidy"),
+    "tidy": every(600, "connections.tidy"),
     "roll up": every(60, "apikeys.roll_up"),
     "purge ledger": every(86_400, "apikeys.purge_ledger"),
     "depart": every(60, "akhrot_site.depart"),

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -72,10 +73,22 @@ class JsonAlways(BaseContentNegotiation):
         return first, first.media_type or "application/json"
 
 
+class Json(JSONParser):
+    """DRF's, for which what is nested without end is no JSON either."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """What was sent. Raises ParseError."""
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise ParseError from None
+
+
 class AgentView(LimitedView):
     """A view of the contract."""
 
     content_negotiation_class = JsonAlways
+    parser_classes = (Json,)
 
 
 @operations.summary

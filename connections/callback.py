@@ -9,11 +9,12 @@ from django.db import transaction
 
 from apikeys.ledger import Caller, record
 from connections import connect
+from connections.giving_up import give_back, give_up
 from connections.held import Held
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import token_digest
 from connections.sessions import Refused, nonce_name
-from connections.signing_in import HalfOpen, abandon
+from connections.signing_in import HalfOpen
 from providers import accounts, http, oauth
 from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable
@@ -92,12 +93,12 @@ def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
     return "another server answered" if rule.issuer and issuer != rule.issuer else ""
 
 
-def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> bool:
-    """End a session without a connection and tell its owner's ledger. False if it had ended before."""
+def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
+    """End a session without a connection and tell its owner's ledger."""
+    owner = replace(caller, user=session.user, key=session.key)
     with transaction.atomic():
-        ended, owner = session.fail(reason), replace(caller, user=session.user, key=session.key)
+        session.fail(reason)
         record(owner, "session.fail", outcome=outcome, provider=session.provider_id, detail=reason)
-    return ended
 
 
 def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str]) -> Held:
@@ -139,7 +140,7 @@ def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
     if rule is None or not (came.items or rule.required):
         return _settle(caller, session, came)
     if not came.items:
-        _give_back(session, came)
+        give_back(session, came)
         reason = f"{session.provider} has no {rule.noun} that this account may use. {rule.missing}".rstrip()
         end(caller, session, reason, outcome="NOTHING_THERE")
         raise Refused(reason, session)
@@ -243,7 +244,7 @@ def choose(caller: Caller, session: OAuthSession, item_id: str) -> Outcome:
         raise Refused("There is nothing to choose any more.", session)
     if not item_id:
         end(caller, session, "you chose none of what there was", outcome="CANCELLED")
-        _give_back(session, came)
+        give_up(session)
         return Outcome(session)
     item = next((one for one in came.items if one.id == item_id), None)
     if item is None:
@@ -258,7 +259,7 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
         raise Refused("That cannot be chosen here.", session)
     if choice == "cancel":
         end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
-        _give_back(session, came)
+        give_up(session)
     elif choice == "add" or (choice == "replace" and can_replace(session)):
         _keep(caller, session, came.grant, came.account, session.connection if choice == "replace" else None)
     else:
@@ -268,30 +269,12 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
 
 
 def drop(caller: Caller, session: OAuthSession, reason: str, *, outcome: str = "CANCELLED") -> None:
-    """End a session whose user decides nothing any more, and give back what it holds if no decision was faster."""
-    held = session.status == OAuthSession.Status.CONFIRMING and session.is_known()
-    try:
-        came = Held.in_session(session) if held and session.grant else None
-    except SealBroken:
-        came = None
-    if end(caller, session, reason, outcome=outcome) and came:
-        _give_back(session, came)
-    abandon(session)
+    """End a session whose user decides nothing any more; what it holds is given back where it can be opened."""
+    end(caller, session, reason, outcome=outcome)
+    give_up(session)
 
 
 def _waiting(session: OAuthSession) -> Held:
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
         raise Refused("There is nothing to decide any more.", session)
     return Held.in_session(session)
-
-
-def _give_back(session: OAuthSession, came: Held) -> None:
-    """Revoke what nobody wants, unless a connection lives from the same grant."""
-    rule, after = session.spec.oauth, _after(session)
-    undecided = after is not None and after.distinct and not came.grant.extra.keys() >= after.keep.keys()
-    account_id = accounts.item_part(came.account, "") if undecided else came.account.id
-    shared = Connection.objects.of_one_grant(session.provider, session.way, account_id, session.user).exists()
-    if rule and rule.revoke_url and (rule.revoke.ends == "token" or not shared):
-        grant = came.grant
-        held = {"access_token": grant.access_token, "refresh_token": grant.refresh_token, "extra": grant.extra}
-        connect.give_back(session, held)

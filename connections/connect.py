@@ -225,6 +225,19 @@ def _write(row: Connection, columns: dict[str, Any]) -> None:
     row.save(update_fields=sorted(names))
 
 
+@transaction.atomic
+def prefer(caller: Caller, connection: Connection) -> None:
+    """Answer a fetch that names no account with `connection` from now on."""
+    connection.make_default()
+    record(
+        caller,
+        "connection.default",
+        provider=connection.provider_id,
+        account=connection.account,
+        connection_id=connection.pk,
+    )
+
+
 def disconnect(caller: Caller, connection: Connection) -> str:
     """End a connection and give its grant back to the provider.
 

@@ -30,7 +30,7 @@ def go_unless_holding(collector: Any, field: Any, rows: models.QuerySet["OAuthSe
 
     One that holds a grant protects the provider: the sweep gives that grant back, and could not any more.
     """
-    held = rows.filter(status=OAuthSession.Status.CONFIRMING)
+    held = rows.filter(~models.Q(grant="") | models.Q(status=OAuthSession.Status.CONFIRMING))
     if held:
         models.PROTECT(collector, field, held, using)
     models.CASCADE(collector, field, rows, using)
@@ -48,9 +48,10 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
     def forgotten(self) -> "OAuthSessionQuerySet":
         """Those that hold a grant or a sign-in with which nobody can go on."""
         over, ended = models.Q(expires_at__lte=timezone.now()), ~models.Q(status__in=OAuthSession.OPEN)
-        signing_in = ~models.Q(login="")
+        holding = ~models.Q(login="") | ~models.Q(grant="")
         waiting = models.Q(status=OAuthSession.Status.CONFIRMING)
-        return self.filter((waiting & over) | (signing_in & (over | ended))).select_related("provider", "user", "key")
+        rows = self.filter((waiting & over) | (holding & (over | ended)))
+        return rows.select_related("provider", "user", "key")
 
     def make_room(self, user: User) -> int:
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""
@@ -176,10 +177,10 @@ class OAuthSession(models.Model):
     def fail(self, reason: str) -> bool:
         """End it without a connection; `reason` is what the agent's poll reads.
 
-        A sign-in stays sealed in it until it is given up as well (`signing_in.abandon`).
+        What it holds, a grant or a sign-in, stays sealed in it until that is given up as well (`giving_up.py`).
         """
         open_ones = type(self).objects.filter(pk=self.pk, status__in=self.OPEN)
-        ended = open_ones.update(status=self.Status.FAILED, reason=reason[:300], state_digest=None, grant="")
+        ended = open_ones.update(status=self.Status.FAILED, reason=reason[:300], state_digest=None)
         self.refresh_from_db(fields=["status", "reason", "successor"])
         return bool(ended)
 

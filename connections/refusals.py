@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
@@ -28,6 +28,8 @@ def translated(error: Exception, context: dict[str, Any]) -> errors.ApiError:
         return errors.Unauthorized()
     if isinstance(error, exceptions.ValidationError):
         return errors.ValidationFailed("The request is not valid.", fields=_fields(error.detail))
+    if isinstance(error, RequestDataTooBig):
+        return errors.ValidationFailed("The body is too large.", hint="Send a JSON object of a few lines.")
     if isinstance(error, exceptions.ParseError):
         return errors.ValidationFailed("The body is not valid JSON.", hint="Send a JSON object in UTF-8.")
     if isinstance(error, exceptions.UnsupportedMediaType):

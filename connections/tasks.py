@@ -11,9 +11,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueAway
 
 from apikeys.ledger import Caller
-from connections import callback, flights, keeping, mail, reminders, signing_in, spool
+from connections import callback, flights, keeping, mail, reminders, spool
 from connections.asking import tell_lost
 from connections.databases import give_back
+from connections.giving_up import give_up
 from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
 from providers import verify
 
@@ -26,7 +27,6 @@ SESSIONS_KEPT = dt.timedelta(days=7)
 REFRESHES_KEPT = dt.timedelta(days=30)
 NOTICES_KEPT = dt.timedelta(days=30)
 FLIGHT_PATIENCE = 45.0
-UNDECIDED = "nobody decided in time"
 
 
 def ring_for(connection: Connection) -> None:
@@ -127,13 +127,13 @@ def remind() -> None:
 
 @shared_task(name="connections.tidy")
 def tidy() -> None:
-    """Remove what is over: last week's sessions, last month's refreshes and notices; give back what waited in vain."""
+    """Remove what is over: last week's sessions, last month's refreshes and notices, what waited in vain."""
     now = timezone.now()
     for session in OAuthSession.objects.forgotten():
         if session.status == OAuthSession.Status.CONFIRMING:
-            callback.drop(Caller(user=session.user), session, UNDECIDED, outcome="SESSION_EXPIRED")
+            callback.drop(Caller(user=session.user), session, "nobody decided in time", outcome="UNDECIDED")
         else:
-            signing_in.abandon(session)
+            give_up(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)
     Notice.objects.filter(created_at__lt=now - NOTICES_KEPT).delete()

@@ -50,7 +50,21 @@ def identity(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> Acc
     account_id, label = asked.account(document)
     if asked.id and not account_id:
         raise ProviderUnavailable(f"{spec.name} did not say whose account it is (no id in its answer)")
-    return Account(id=account_id[:LONGEST_ID], label=label[:LONGEST_ID])
+    return Account(id=_at_host(spec, account_id[:LONGEST_ID], inputs), label=label[:LONGEST_ID])
+
+
+def _at_host(spec: ProviderSpec, account_id: str, inputs: Mapping[str, str]) -> str:
+    """The id with the host that somebody named, where the file lets him: each server counts its accounts from 1.
+
+    Without it, whoever runs another server could give out an account there as one of this server.
+    """
+    named = [inputs.get(one.name) or one.default for one in spec.inputs if one.self_hosted]
+    if not account_id or not named:
+        return account_id
+    found = "@".join([account_id, *(host.lower().rstrip("/") for host in named)])
+    if len(found) > LONGEST_ID:
+        raise ProviderUnavailable("the id of this account and its host together are too long")
+    return found
 
 
 def items(spec: ProviderSpec, grant: Grant, inputs: Mapping[str, str]) -> list[Item]:

@@ -260,7 +260,7 @@ class ProviderAdmin(OwnProviderAdmin):
         _, counts, _, protected = super().get_deleted_objects(objs, request)
         held: list[str] = [_connected(row) for row in objs if row.connection_count]
         if protected and not held:
-            held = ["Somebody is asked right now whose account it is. That ends by itself within ten minutes."]
+            held = ["Somebody is asked right now whose account it is. That ends by itself within half an hour."]
         links = sum(number for name, number in counts.items() if name != Provider._meta.verbose_name_plural)
         what = [str(row) for row in objs] + ([f"{links} old connect links"] if links else [])
         return what, {"providers": len(objs), **({"connect links": links} if links else {})}, set(), held

@@ -21,6 +21,9 @@ import httpcore
 import httpx
 from django.conf import settings
 
+from providers.addresses import is_public
+from providers.gzipped import unpacked
+
 CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
 LONGEST_RETRY_AFTER = 3600.0
@@ -65,7 +68,8 @@ class Answer:
         """The body as JSON, or None where it is none."""
         try:
             return jsonlib.loads(self.body)
-        except ValueError:
+        # The latter of what is nested without end.
+        except (ValueError, RecursionError):
             return None
 
     def retry_after(self) -> float | None:
@@ -94,10 +98,7 @@ def _is_in(host: str, entry: str) -> bool:
 
 def _check_address(host: str, address: str) -> None:
     """Refuse an address of our own networks. Checked on what the name resolved to, which is what we connect to."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    public = (mapped or found).is_global and not found.is_multicast
-    if not public and not is_allowed_privately(host) and not is_allowed_privately(address):
+    if not is_public(address) and not is_allowed_privately(host) and not is_allowed_privately(address):
         raise AddressRefused(f"{host} is at a private address; AKHROT_ALLOW_PRIVATE_HOSTS may allow it")
 
 
@@ -209,7 +210,7 @@ def _client(share: int) -> httpx.Client:
         timeout=httpx.Timeout(30.0, connect=CONNECT_TIMEOUT),
         follow_redirects=False,
         trust_env=False,
-        headers={"User-Agent": "Akhrot (+https://akhrot.ai)"},
+        headers={"User-Agent": "Akhrot (+https://akhrot.ai)", "Accept-Encoding": "gzip"},
     )
 
 
@@ -255,8 +256,8 @@ def _send(
     with _client(threading.get_native_id() % POOLS).stream(
         method, target, headers=headers, params=params, content=data
     ) as response:
-        body = bytearray()
-        for chunk in response.iter_bytes():
+        body, coding = bytearray(), response.headers.get("content-encoding", "")
+        for chunk in unpacked(response.iter_raw(), coding) if coding else response.iter_bytes():
             body += chunk
             if len(body) > LONGEST_ANSWER:
                 raise ProviderUnavailable(f"{target.host} answered more than {LONGEST_ANSWER:,} bytes", is_down=True)

@@ -4,7 +4,6 @@ Telethon is imported where it is used: it is heavy, and most processes never mee
 """
 
 import asyncio
-import ipaddress
 import logging
 import re
 import struct
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from providers import http
+from providers.addresses import is_public
 
 T = TypeVar("T")
 DEADLINE = 15.0
@@ -148,7 +148,7 @@ def _know(test: Any) -> None:
 def _check_address(session: Any) -> None:
     """Refuse an address of our own networks: it stands in the pasted string, and whoever pastes would reach them."""
     address = session.server_address
-    if not ipaddress.ip_address(address).is_global and not http.is_allowed_privately(address):
+    if not is_public(address) and not http.is_allowed_privately(address):
         raise SessionRefused("This session string points to an address that is none of Telegram's")
 
 

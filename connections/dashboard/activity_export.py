@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,9 @@ HEADINGS = (
 )
 # What spreadsheets take for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Where one could begin: with the cell, and behind what parts cells where a comma is the decimal point. There quotes
+# that do not open a cell keep nothing together.
+BEGINNING = re.compile(r"""(?:^|(?<=[;\t\r\n]))(?=["\s]*[=+@-]|[\t\r\n])""")
 
 _room = threading.BoundedSemaphore(AT_ONCE)
 
@@ -115,7 +119,7 @@ def iso(moment: dt.datetime) -> str:
 
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet runs."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return BEGINNING.sub("'", cell)
 
 
 def _written(rows: Any) -> str:

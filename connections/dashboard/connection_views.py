@@ -7,7 +7,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -135,8 +134,7 @@ def _question(row: Connection) -> dict[str, Any]:
 def make_default(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Answer fetches without an account with this one."""
     row = _known(request, connection_id)
-    with transaction.atomic():
-        row.make_default()
+    connect.prefer(caller_of(request), row)
     text = _("{account} is the default account of {name}.").format(account=row.called, name=row.spec.name)
     return _told(request, row, Told("success", text))
 

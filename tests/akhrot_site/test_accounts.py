@@ -1,6 +1,7 @@
 """Signing in and up: what is asked, what is said when it fails, and where it leads."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -128,6 +129,30 @@ def test_a_second_factor_is_asked_and_leads_on_to_the_connect_link(user: User, s
     assert "This code is wrong." in wrong
     assert client.post("/accounts/2fa/authenticate/", {"code": code(secret)})["Location"] == LINK
     assert client.get("/app/").status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [0, 31, 59])
+def test_an_apps_code_works_once_for_as_long_as_it_is_good(user: User, secret: str, clock: Any, seconds: int):
+    shown = f"{hotp_value(secret, int(time.time()) // 30 + 1):06}"
+    locations = []
+    for _ in range(2):
+        client = Client()
+        try_to(user, client=client)
+        locations.append(client.post("/accounts/2fa/authenticate/", {"code": shown}).get("Location"))
+        clock.forward(seconds=seconds)
+    assert locations == ["/app/", None]
+
+
+def test_a_code_that_was_used_counts_as_a_guess(user: User, secret: str):
+    client = Client()
+    try_to(user, client=client)
+    shown = code(secret)
+    assert client.post("/accounts/2fa/authenticate/", {"code": shown})["Location"] == "/app/"
+    other = Client()
+    try_to(user, client=other)
+    for guess in ("000000", shown, "000001", shown, "000002"):
+        assert "This code is wrong." in other.post("/accounts/2fa/authenticate/", {"code": guess}).content.decode()
+    assert "Too many attempts" in other.post("/accounts/2fa/authenticate/", {"code": "000003"}).content.decode()
 
 
 def test_a_recovery_code_works_once(user: User, secret: str):

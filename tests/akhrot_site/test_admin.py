@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
@@ -82,3 +83,13 @@ def test_a_second_factor_can_be_taken_away_but_not_read(staff: Client, other_use
     assert staff.post(f"{path}/change/", {"type": "webauthn"}).status_code == 403
     staff.post(f"{path}/delete/", {"post": "yes"})
     assert not Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "filter", ["data__secret__startswith", "data__icontains", "data__has_key", "user__password__startswith"]
+)
+def test_a_second_factor_cannot_be_read_by_filtering_either(staff: Client, other_user: User, filter: str):
+    Authenticator.objects.create(user=other_user, type="totp", data={"secret": "TOPSECRET"})
+    answers = [staff.get("/admin/mfa/authenticator/", {filter: guess}) for guess in ("T", "secret", "X")]
+    assert {answer.status_code for answer in answers} == {400}
+    assert staff.get("/admin/mfa/authenticator/", {"type__exact": "totp"}).status_code == 200

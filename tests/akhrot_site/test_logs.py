@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import secrets
+import time
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -25,6 +26,7 @@ from akhrot_site.logs import redact_text, redact_value
         ("Authorization: Bearer ya29.a0-b_c", "Authorization: Bearer [redacted]"),
         ("authorization: basic dXNlcjpwYXNz==", "authorization: basic [redacted]"),
         ("GET /oauth/callback/google?code=4/0Ab&state=xyz", "GET /oauth/callback/google?[redacted]"),
+        ("GET /oauth/callback/google/?code=4/0Ab&state=xyz", "GET /oauth/callback/google/?[redacted]"),
         ("body code=4%2F0Ab&grant_type=x", "body code=[redacted]&grant_type=x"),
         ("refresh_token=1//09&client_secret=GOCSPX-1", "refresh_token=[redacted]&client_secret=[redacted]"),
         ("Not Found: /owner/owner:1xVm6m:i7kcOCYVs7", "Not Found: /owner/[redacted]"),
@@ -109,6 +111,19 @@ def test_the_owners_link_is_in_no_line(db: None, lines: Any):
     Client().get("/owner/owner:1xVm6m:SECRET/more")
     assert len(lines()) == 2
     assert "SECRET" not in json.dumps(lines())
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "token", "/oauth/callback/", "/owner", "akhrot_", "a://", "code=", "Bearer ", ":x@"]
+)
+def test_no_stranger_can_keep_the_server_busy_with_looking_for_credentials(db: None, lines: Any, piece: str):
+    # As long as the server takes a path, and as a header may be.
+    endless = piece * (60_000 // len(piece))
+    began = time.perf_counter()
+    Client().get(f"/nowhere/{endless}")
+    Client().get("/app/", headers={"host": endless})
+    assert time.perf_counter() - began < 5
+    assert [line["event"] for line in lines()].count("request_finished") == 2
 
 
 def test_health_checks_are_silent(db: None, lines: Any):

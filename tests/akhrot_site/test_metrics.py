@@ -50,7 +50,15 @@ def test_metrics_count_requests_by_view():
 
 @pytest.mark.parametrize(
     "caller",
-    [{"REMOTE_ADDR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}],
+    [
+        {"REMOTE_ADDR": "192.0.2.7"},
+        {"HTTP_X_FORWARDED_FOR": "192.0.2.7"},
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_X_REAL_IP": "192.0.2.7"},
+        {"HTTP_FORWARDED": "for=192.0.2.7;proto=https"},
+        {"HTTP_VIA": "1.1 proxy"},
+        {"HTTP_X_FORWARDED_HOST": "akhrot.example"},
+    ],
 )
 @pytest.mark.parametrize("proxies", ["", "127.0.0.1"])
 def test_metrics_are_not_there_for_others(settings: Any, caller: Any, proxies: str):

@@ -166,7 +166,7 @@ def test_a_choice_that_nobody_makes_ends_and_gives_its_grant_back(nuts, browser,
     (asked,) = provider_http.calls("POST", REVOKE)
     assert b"first-refresh" in asked.content
     event = AuditEvent.objects.get(action="session.fail")
-    assert (event.user, event.outcome, event.detail) == (session.user, "SESSION_EXPIRED", "nobody decided in time")
+    assert (event.user, event.outcome, event.detail) == (session.user, "UNDECIDED", "nobody decided in time")
     assert not Connection.objects.exists()
 
 

@@ -190,9 +190,25 @@ def test_what_is_no_document_is_said_with_its_address(provider_http: ProviderHtt
     assert not [request for request in provider_http.requests if request.url.host != "login.walnut.example"]
 
 
-def test_a_private_address_is_refused_by_the_guard() -> None:
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.2",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:127.0.0.2]",
+        "[64:ff9b::127.0.0.2]",
+        "[64:ff9b::169.254.169.254]",
+        "[64:ff9b:1::a00:1]",
+        "[2002:7f00:2::1]",
+        "[::127.0.0.2]",
+        "[fec0::1]",
+        "[fd00::1]",
+    ],
+)
+def test_a_private_address_is_refused_by_the_guard_however_it_is_written(host: str) -> None:
     with pytest.raises(DiscoveryFailed, match="private address; AKHROT_ALLOW_PRIVATE_HOSTS may allow it"):
-        discover("https://127.0.0.2")
+        discover(f"https://{host}")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ def test_the_default_account_can_be_chosen(browser: Client, connect: Any):
     second.refresh_from_db()
     assert (first.is_default, second.is_default) == (False, True)
     assert "Make default" not in text_of(browser, second)
+    event = AuditEvent.objects.get(action="connection.default")
+    assert (event.connection_id, event.account, event.address) == (second.pk, second.account, "127.0.0.1")
+    assert "Agents that name no account of Google get this one" in text_of(browser, second)
 
 
 @pytest.mark.parametrize("page", ["", "disconnect/", "default/", "name/", "test/", "refresh/"])

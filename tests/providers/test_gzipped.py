@@ -1,0 +1,84 @@
+"""A provider's answer that comes packed is no larger than one that does not."""
+
+import gzip
+import json
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from connections.models import Connection
+from tests.agents import Agent
+
+VERSION = json.dumps({"pkgVersion": "1.11.0"}).encode()
+LARGE = b" " * 50_000_000
+
+
+@pytest.fixture
+def host(settings: Any) -> Iterator[Callable[..., str]]:
+    """``host(body, "gzip")`` runs a server that answers whatever is asked with `body`, and gives its address."""
+    settings.AKHROT_ALLOW_PRIVATE_HOSTS = ("127.0.0.1",)
+    running: list[ThreadingHTTPServer] = []
+
+    def host(body: bytes, coding: str) -> str:
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                for name, value in {"Content-Type": "application/json", "Content-Encoding": coding}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None: ...
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        running.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield host
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def paste(agent: Agent, browser: Client, address: str) -> str:
+    made = agent.post("/oauth/sessions", {"provider": "meilisearch"}).json()["data"]
+    form = {"way": "", "instanceUrl": address, "apiKey": "k" * 32}
+    return browser.post(f"/connect/{made['sessionId']}/start", form, follow=True).content.decode()
+
+
+def test_an_answer_may_come_packed(host: Any, agent: Agent, browser: Client):
+    paste(agent, browser, host(gzip.compress(VERSION), "gzip"))
+    assert Connection.objects.get().verification == "verified"
+
+
+@pytest.mark.parametrize(
+    ("times", "coding", "said"),
+    [
+        (1, "gzip", "answered more than 1,000,000 bytes"),
+        (2, "gzip, gzip", "could not be reached (DecodingError)"),
+        (2, "deflate, gzip", "could not be reached (DecodingError)"),
+    ],
+)
+def test_no_answer_swells_beyond_the_limit(
+    host: Any, agent: Agent, browser: Client, times: int, coding: str, said: str
+):
+    body = LARGE
+    for _ in range(times):
+        body = gzip.compress(body)
+    address = host(body, coding)
+    tracemalloc.start()
+    try:
+        page = paste(agent, browser, address)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert said in page
+    assert most < 20_000_000
+    assert not Connection.objects.exists()
