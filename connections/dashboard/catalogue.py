@@ -7,16 +7,19 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from providers import categories, search
 from providers.offers import Offers
 from providers.spec import ProviderSpec
 
 PAGE = 24
 STATES = {
-    "": "All",
-    "ready": "Ready",
-    "waiting": "Needs an OAuth client",
-    "connected": "Connected",
+    "": _("All"),
+    "ready": _("Ready"),
+    "waiting": _("Needs an OAuth client"),
+    "connected": _("Connected"),
 }
 
 
@@ -122,7 +125,7 @@ class Shelf:
         """Every category that the instance has, with how many of the found ones it has in the chosen state."""
         numbers = Counter(self._specs[code].category for code in self._found if self._is_chosen(code))
         named = sorted({spec.category for spec in self._specs.values()} - {""}, key=categories.place)
-        every = Choice("", "All categories", numbers.total(), self.wish.address(category=""))
+        every = Choice("", gettext("All categories"), numbers.total(), self.wish.address(category=""))
         return [every, *(self._category(name, numbers[name]) for name in named)]
 
     def _category(self, name: str, number: int) -> Choice:
@@ -132,7 +135,9 @@ class Shelf:
         """Every state, with how many of the chosen category are in it."""
         numbers = Counter(self._states[code] for code in self._in_category)
         numbers[""] = numbers.total()
-        return [Choice(state, title, numbers[state], self.wish.address(state=state)) for state, title in STATES.items()]
+        return [
+            Choice(state, str(title), numbers[state], self.wish.address(state=state)) for state, title in STATES.items()
+        ]
 
     @property
     def earlier(self) -> str:
