@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey
 from providers.models import Provider
@@ -70,11 +71,11 @@ class OAuthSession(models.Model):
     """
 
     class Status(models.TextChoices):
-        PENDING = "pending"
-        STARTED = "started", "at the provider"
-        CONFIRMING = "confirming", "waiting for your decision"
-        COMPLETED = "completed"
-        FAILED = "failed"
+        PENDING = "pending", _("Pending")
+        STARTED = "started", _("at the provider")
+        CONFIRMING = "confirming", _("waiting for your decision")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
 
     OPEN = (Status.PENDING, Status.STARTED, Status.CONFIRMING)
 
@@ -106,8 +107,8 @@ class OAuthSession(models.Model):
     objects: ClassVar[OAuthSessionQuerySet] = OAuthSessionQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name = "OAuth session"
-        verbose_name_plural = "OAuth sessions"
+        verbose_name = _("OAuth session")
+        verbose_name_plural = _("OAuth sessions")
         indexes: ClassVar[list[Any]] = [models.Index(fields=["user", "-created_at"], name="sessions_by_user")]
 
     def __str__(self) -> str:
