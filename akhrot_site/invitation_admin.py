@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from akhrot_site.models import Invitation
-from apikeys.admin import ReadOnlyAdmin, moment
+from apikeys.admin import Named, ReadOnlyAdmin, moment
 from apikeys.authentication import caller_of
 from apikeys.ledger import record
 
@@ -34,9 +34,9 @@ class InvitationAdmin(ReadOnlyAdmin):
     fields = ("email", "standing", "invited_by", "account", "created_at", "expires_at", "accepted_at", "revoked_at")
 
     @display(description=_("State"), label=STATES)
-    def standing(self, row: Invitation) -> tuple[str, str]:
+    def standing(self, row: Invitation) -> Named:
         """Whether it waits, was accepted or withdrawn, or has lapsed."""
-        return row.state, str(NAMES[row.state])
+        return Named(row.state, str(NAMES[row.state]))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may come here may invite."""

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -33,6 +33,16 @@ PERIODS = {
     "week": (_("The last 7 days"), dt.timedelta(days=7)),
     "month": (_("The last 30 days"), dt.timedelta(days=30)),
 }
+
+
+class Named(NamedTuple):
+    """A state in a list: the code that gives its colour, and its words, which are all that a row's own page shows."""
+
+    code: str
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
 
 
 def moment(field: str, title: str | Promise, form: str = "%Y-%m-%d %H:%M") -> Callable[[Model], str]:
@@ -115,9 +125,9 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
 
     @display(description=_("State"), label={"active": "success", "expired": "warning", "revoked": "danger"})
-    def state_label(self, row: ApiKey) -> tuple[str, str]:
+    def state_label(self, row: ApiKey) -> Named:
         """Active, expired or revoked."""
-        return row.state, str(STATES[row.state])
+        return Named(row.state, str(STATES[row.state]))
 
     @display(description=_("Providers"))
     def limited_to(self, row: ApiKey) -> str:
@@ -225,6 +235,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
     )
 
     @display(description=_("Outcome"), label={"ok": "success", "refused": "warning"})
-    def result(self, row: AuditEvent) -> tuple[str, str]:
+    def result(self, row: AuditEvent) -> Named:
         """“ok”, or the code of the error answered."""
-        return "ok" if row.outcome == "ok" else "refused", row.outcome
+        return Named("ok" if row.outcome == "ok" else "refused", row.outcome)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from apikeys.admin import ReadOnlyAdmin, moment, tell_owner
+from apikeys.admin import Named, ReadOnlyAdmin, moment, tell_owner
 from apikeys.authentication import caller_of
 from connections import connect, history_admin
 from connections.models import Connection, OAuthSession
@@ -115,15 +115,15 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return rows.defer("secrets", "provider__client_secret")
 
     @display(description=_("State"), label=STATES, ordering="status")
-    def state(self, row: Connection) -> tuple[str, str]:
+    def state(self, row: Connection) -> Named:
         """Whether it works, whether its refresh fails, whether its user must help."""
         state = "failing" if row.failures and row.status == Connection.Status.ACTIVE else str(row.status)
-        return state, str(NAMES[state])
+        return Named(state, str(NAMES[state]))
 
     @display(description=_("Verification"), label=VERIFICATIONS, ordering="verification")
-    def verified(self, row: Connection) -> tuple[str, str]:
+    def verified(self, row: Connection) -> Named:
         """How the credential was checked."""
-        return row.verification, str(VERIFICATION_NAMES[row.verification])
+        return Named(row.verification, str(VERIFICATION_NAMES[row.verification]))
 
     @display(description=_("Failures"), ordering="failures")
     def trouble(self, row: Connection) -> str:
@@ -202,10 +202,10 @@ class OAuthSessionAdmin(ReadOnlyAdmin):
         return rows.defer("verifier", "grant", "login", "provider__client_secret")
 
     @display(description=_("State"), label=STEPS, ordering="status")
-    def step(self, row: OAuthSession) -> tuple[str, str]:
+    def step(self, row: OAuthSession) -> Named:
         """How far it went."""
         step = "expired" if row.is_over() else str(row.status)
-        return step, str(STEP_NAMES[step])
+        return Named(step, str(STEP_NAMES[step]))
 
     @display(description=_("Asks for"))
     def asks_for(self, row: OAuthSession) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from apikeys.admin import ReadOnlyAdmin, moment
+from apikeys.admin import Named, ReadOnlyAdmin, moment
 from connections.models import Notice, Refresh
 
 OUTCOMES = {
@@ -53,9 +53,9 @@ class RefreshAdmin(ReadOnlyAdmin):
         return allowed or lookup == "connection_id"
 
     @display(description=_("Outcome"), label=OUTCOMES, ordering="outcome")
-    def result(self, row: Refresh) -> tuple[str, str]:
+    def result(self, row: Refresh) -> Named:
         """What came of it."""
-        return row.outcome, row.get_outcome_display()
+        return Named(row.outcome, row.get_outcome_display())
 
     @display(description=_("Took"), ordering="took_ms")
     def took(self, row: Refresh) -> str:
@@ -97,8 +97,8 @@ class NoticeAdmin(ReadOnlyAdmin):
         return row.user or gettext("the operators")
 
     @display(description=_("State"), label=STATES)
-    def state(self, row: Notice) -> tuple[str, str]:
+    def state(self, row: Notice) -> Named:
         """Whether the mail has left."""
         is_over = row.try_at > timezone.now() + NEVER
         state = "sent" if row.sent_at else "given_up" if is_over else "waiting"
-        return state, str(NAMES[state])
+        return Named(state, str(NAMES[state]))
