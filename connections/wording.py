@@ -2,8 +2,9 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -110,27 +111,26 @@ def lines(events: Iterable[AuditEvent], user: User) -> list[Line]:
     keys = dict(ApiKey.objects.of(user).values_list("pk", "name"))
     rows = Provider.objects.defer("client_secret").filter(code__in={one.provider for one in listed})
     specs = {row.code: row.spec for row in rows if row.is_known()}
-    return [
-        Line(one, sentence(one, keys.get(one.api_key_id, ""), specs.get(one.provider)), specs.get(one.provider))
-        for one in listed
-    ]
+    deed = cache(_deed)
+    return [Line(one, _sentence(one, keys, specs.get(one.provider), deed), specs.get(one.provider)) for one in listed]
 
 
-def sentence(row: AuditEvent, key_name: str, spec: ProviderSpec | None) -> str:
+def _sentence(
+    row: AuditEvent, keys: Mapping[str, str], spec: ProviderSpec | None, deed: Callable[[str, bool, bool], str]
+) -> str:
     """One event as a sentence: who did what, and to which account."""
     provider = spec.name if spec else row.provider or gettext("a provider")
-    key = key_name or (gettext("Key {id}").format(id=row.api_key_id) if row.api_key_id else "")
-    text = _deed(row, has_key=bool(key)).format(provider=provider, key=key)
+    key = keys.get(row.api_key_id) or (gettext("Key {id}").format(id=row.api_key_id) if row.api_key_id else "")
+    text = deed(row.action, row.outcome == "ok", bool(key)).format(provider=provider, key=key)
     if row.action in NAMED and row.detail:
         text = f"{text}: {row.detail}"
     return f"{text} ({row.account})" if row.account not in ("", provider) else text
 
 
-def _deed(row: AuditEvent, *, has_key: bool) -> str:
-    """What was done, or refused, with places for the names."""
-    is_ok = row.outcome == "ok"
+def _deed(action: str, is_ok: bool, has_key: bool) -> str:
+    """What was done, or refused, with places for the names. Looked up once for many events that are alike."""
     special = ({} if is_ok else REFUSED) if has_key else (YOURS if is_ok else YOURS_REFUSED)
-    return str({**DEEDS, **special}.get(row.action, row.action))
+    return str({**DEEDS, **special}.get(action, action))
 
 
 def reason_in_words(provider_name: str, reason: str) -> str:
