@@ -1,5 +1,6 @@
 """Another language is a file and no rewriting: no page says a word that a catalogue of translations cannot replace."""
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ NAMES = ("Akhrot", "UTC", "akhrot__…", "content_copy")
 NO_PAGES = {"openapi.py", "operations.py", "serializers.py", "migrations", "management"}
 APPS = ("akhrot_site", "apikeys", "connections", "providers")
 MODULES = sorted(path for app in APPS for path in (ROOT / app).rglob("*.py") if not NO_PAGES & set(path.parts))
+SCRIPTS = sorted((ROOT / "akhrot_site" / "static").glob("*.js"))
+# A text that is put into the page, or one that begins like a sentence.
+SPOKEN = re.compile(r"""(?:textContent|innerText|title|ariaLabel) = .*["'`][A-Za-z]|["'`][A-Z][a-z]+ [a-z]""")
 # The name again, and what is said of columns that no page shows.
 SHOWN_NOWHERE = {
     *("'Akhrot'", "'tallies'", "'canaries'"),
@@ -43,6 +47,7 @@ def test_every_word_of_a_template_can_be_translated(path: Path):
         ('<a title="Leave it" href="/Leave">{% translate "Leave" %}</a>', ["Leave it"]),
         ('<p {% if late %}aria-label="Too late"{% endif %}>1</p>', ["Too late"]),
         ('<input placeholder="Words"><img alt="A nut">', ["Words", "A nut"]),
+        ('<body data-copied="Copied" data-soon="in a moment" data-copy="text">', ["Copied", "in a moment"]),
         ('<input type="submit" value="Send"><input type="radio" value="yes">', ["Send"]),
         ('{% include "a/b.html" with text="The keys" %}', ["The keys"]),
         ('{{ name|default:"Nobody" }} nut{{ number|pluralize:"s,y" }}', ["nut", "Nobody", "s,y"]),
@@ -88,6 +93,11 @@ def test_no_form_message_or_column_takes_a_text_that_cannot_be_translated(path: 
 )
 def test_a_plain_text_for_people_is_found(source: str, texts: list[str]):
     assert bare(source) == texts
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_a_script_says_what_the_page_gave_it(path: Path):
+    assert not SPOKEN.findall(path.read_text())
 
 
 def compiled(texts: Mapping[str, str]) -> bytes:

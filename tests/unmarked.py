@@ -14,6 +14,8 @@ from django.template.base import DebugLexer, Token, TokenType
 # Attributes whose values people read or hear, and elements whose texts nobody does or whose texts are code.
 READ = {"title", "aria-label", "aria-description", "aria-roledescription", "placeholder", "alt", "label", "value"}
 SILENT = {"script", "style", "pre", "code"}
+# What a script may say stands in an attribute of data.
+SAID = re.compile(r"^[A-Z]|\w\s\w")
 # Of these alone `value` is a text.
 PRESSED = {"submit", "button", "reset"}
 # What stands between these is a text for translators, or for nobody.
@@ -60,9 +62,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._silent += [tag] if tag in SILENT else []
-        given = dict(attrs)
-        is_pressed = tag == "input" and given.get("type") in PRESSED
-        self.texts += [text for name, text in attrs if text and name in READ and (name != "value" or is_pressed)]
+        is_pressed = tag == "input" and dict(attrs).get("type") in PRESSED
+        self.texts += [text for name, text in attrs if text and _is_read(name, text, is_pressed=is_pressed)]
 
     def handle_endtag(self, tag: str) -> None:
         if self._silent and self._silent[-1] == tag:
@@ -71,6 +72,12 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._silent:
             self.texts.append(data)
+
+
+def _is_read(name: str, text: str, *, is_pressed: bool) -> bool:
+    if name.startswith("data-"):
+        return bool(SAID.search(text))
+    return name in READ and (name != "value" or is_pressed)
 
 
 def unmarked(source: str, names: tuple[str, ...] = ()) -> list[str]:
