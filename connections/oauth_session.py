@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from apikeys.models import ApiKey
 from providers.models import Provider
@@ -57,7 +58,7 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""
         pending = self.filter(user=user).waiting().order_by("-created_at")
         surplus = list(pending.values_list("pk", flat=True)[MOST_PENDING - 1 :])
-        reason = "gave way to a later request: only 20 may be pending"
+        reason = gettext_noop("gave way to a later request: only 20 may be pending")
         return self.filter(pk__in=surplus).update(status=OAuthSession.Status.FAILED, reason=reason)
 
 

@@ -13,6 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apikeys.ledger import Caller, record
 from connections import connect, errors, signing_in
@@ -273,7 +274,7 @@ def again(caller: Caller, session: OAuthSession) -> OAuthSession:
             return_url=session.return_url,
             expires_at=timezone.now() + LIFETIME,
         )
-        session.fail("the user began again")
+        session.fail(gettext_noop("the user began again"))
         ended = OAuthSession.objects.filter(pk=session.pk, successor=None, status=OAuthSession.Status.FAILED)
         if not ended.update(successor=successor):
             raise Refused(_("This link was used already, or was begun again elsewhere."))

@@ -8,6 +8,7 @@ import structlog
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError as QueueAway
 
 from connections import flights, keeping, mail, reminders, signing_in, spool
@@ -129,7 +130,7 @@ def tidy() -> None:
     now = timezone.now()
     for session in OAuthSession.objects.forgotten():
         if session.status == OAuthSession.Status.CONFIRMING:
-            session.fail("nobody decided in time")
+            session.fail(gettext_noop("nobody decided in time"))
         signing_in.abandon(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()
     Refresh.objects.purge(before=now - REFRESHES_KEPT)

@@ -168,7 +168,10 @@ def test_the_link_and_what_was_done_with_it_are_told_in_that_language(browser: C
 
 
 def test_agents_are_answered_in_english_whatever_people_are(browser: Client, agent: Agent, speak: Any):
-    nothing, sentence = "There is nothing at this address.", "Hier ist nichts."
-    speak({nothing: sentence, "This link is older than 10 minutes.": "Zu alt."})
-    assert sentence in browser.get("/app/nowhere/").content.decode()
+    nothing, late = "There is nothing at this address.", "gave way to a later request: only 20 may be pending"
+    speak({nothing: "Hier ist nichts.", late: "kam zu spät dran"})
+    first, *_ = [agent.post("/oauth/sessions", {"provider": "openai"}).json()["data"]["sessionId"] for _ in range(21)]
+    assert "Hier ist nichts." in browser.get("/app/nowhere/").content.decode()
     assert agent.get("/tokens/nowhere").json()["error"]["message"] == nothing
+    assert "Kam zu spät dran." in browser.get(f"/connect/{first}").content.decode()
+    assert agent.get(f"/oauth/sessions/{first}").json()["data"]["reason"] == late
