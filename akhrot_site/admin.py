@@ -12,6 +12,8 @@ from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
@@ -39,7 +41,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
         email: str = self.cleaned_data["email"].lower()
         taken = EmailAddress.objects.filter(email__iexact=email).exists()
         if taken or User.objects.filter(username__iexact=email).exists():
-            raise forms.ValidationError("There is an account with this address.")
+            raise forms.ValidationError(_("There is an account with this address."))
         self.instance.username = email
         return email
 
@@ -53,32 +55,32 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     change_password_form = AdminPasswordChangeForm
     list_display = (
         *("email", "is_active", "is_administrator"),
-        *(moment("last_login", "Last sign-in"), moment("date_joined", "Joined")),
+        *(moment("last_login", _("Last sign-in")), moment("date_joined", _("Joined"))),
     )
     list_filter = ("is_active", "is_superuser")
     list_fullwidth = True
     list_disable_select_all = True
     search_fields = ("email",)
-    search_help_text = "E-mail address"
+    search_help_text = _("E-mail address")
     ordering = ("email",)
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("email", "sign_in")}),
-        ("Access", {"fields": ("is_active", "is_superuser")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (_("Access"), {"fields": ("is_active", "is_superuser")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("email", "sign_in", "last_login", "date_joined")
     add_fieldsets = ((None, {"fields": ("email", "password1", "password2")}),)
 
-    @display(description="Administrator", boolean=True, ordering="is_superuser")
+    @display(description=_("Administrator"), boolean=True, ordering="is_superuser")
     def is_administrator(self, row: User) -> bool:
         """Whether this is one of those who may sign in here."""
         return row.is_superuser
 
-    @display(description="Password")
+    @display(description=_("Password"))
     def sign_in(self, row: User) -> str:
         """Where to give another one. Nothing of the old one is shown, its digest neither."""
-        return format_html('<a href="{}" class="text-link">Set another</a>', "../password/")
+        return format_html('<a href="{}" class="text-link">{}</a>', "../password/", gettext("Set another"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """An address is changed by its owner, who must verify the next; one's own rights by somebody else."""
@@ -89,7 +91,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """There is one kind of administrator, and no finer permissions."""
         if db_field.name == "is_superuser":
-            kwargs |= {"label": "Administrator", "help_text": "May sign in here and do everything."}
+            kwargs |= {"label": _("Administrator"), "help_text": _("May sign in here and do everything.")}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -106,7 +108,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Who would go, with how many connections. Keys and links go as well; the ledger keeps what was done."""
         connections = Connection.objects.filter(user__in=list(objs)).count()
-        what = [*(str(user) for user in objs), f"{connections} connections, each ended at its provider where possible"]
+        ended = ngettext(
+            "%(number)d connection, ended at its provider where possible",
+            "%(number)d connections, each ended at its provider where possible",
+            connections,
+        )
+        what = [*(str(user) for user in objs), ended % {"number": connections}]
         return what, {"users": len(objs), "connections": connections}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
@@ -138,11 +145,11 @@ class EmailAddressAdmin(ModelAdmin):  # type: ignore[misc]
 class AuthenticatorAdmin(ReadOnlyAdmin):
     """Second factors, without what they know. Deleting one lets somebody in who has lost his telephone."""
 
-    list_display = ("user", "type", moment("created_at", "Set up"), moment("last_used_at", "Last used"))
+    list_display = ("user", "type", moment("created_at", _("Set up")), moment("last_used_at", _("Last used")))
     list_select_related = ("user",)
     list_filter = ("type",)
     search_fields = ("user__email",)
-    search_help_text = "Person"
+    search_help_text = _("Person")
     ordering = ("-created_at",)
     fields = ("user", "type", "created_at", "last_used_at")
 

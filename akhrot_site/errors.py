@@ -6,6 +6,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from akhrot_site.middleware import is_api_path
@@ -24,39 +25,44 @@ ADVICE = {
 def answer(
     request: HttpRequest, *, status: int, code: str, message: str, hint: str = "", back: str = ""
 ) -> HttpResponse:
-    """The envelope at an API path, a page elsewhere: with a `hint` what to do, or our address to go `back` to."""
+    """The envelope at an API path, a page elsewhere: with a `hint` what to do, or our address to go `back` to.
+
+    Agents are told the `message` in English.
+    """
     if is_api_path(request.path_info):
         return JsonResponse({"status": "error", "error": {"code": code, "message": message}}, status=status)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     advice = hint or ("" if back else ADVICE.get(status, ""))
-    context = {"status": status, "message": message, "request_id": request_id, "advice": advice, "back": back}
+    context = {"status": status, "message": gettext(message), "request_id": request_id, "advice": advice, "back": back}
     # Rendered without the request: context processors may be what failed.
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of 400."""
-    return answer(request, status=400, code="VALIDATION_ERROR", message="This request could not be understood.")
+    return answer(
+        request, status=400, code="VALIDATION_ERROR", message=gettext_noop("This request could not be understood.")
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of 403."""
-    return answer(request, status=403, code="FORBIDDEN", message="You may not do this.")
+    return answer(request, status=403, code="FORBIDDEN", message=gettext_noop("You may not do this."))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of 404."""
-    return answer(request, status=404, code="NOT_FOUND", message="There is nothing at this address.")
+    return answer(request, status=404, code="NOT_FOUND", message=gettext_noop("There is nothing at this address."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler of 500."""
-    return answer(request, status=500, code="INTERNAL_ERROR", message="Something went wrong on our side.")
+    return answer(request, status=500, code="INTERNAL_ERROR", message=gettext_noop("Something went wrong on our side."))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without its CSRF token is answered."""
-    message = "This form is too old. Reload the page and send it again."
+    message = gettext_noop("This form is too old. Reload the page and send it again.")
     # The page with the form, which is one of ours or none.
     came_from = request.META.get("HTTP_REFERER", "")
     is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())

@@ -7,13 +7,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from akhrot_site.models import Invitation
-from apikeys.admin import ReadOnlyAdmin, moment
+from apikeys.admin import Named, ReadOnlyAdmin, moment
 from apikeys.authentication import caller_of
 from apikeys.ledger import record
 
+NAMES = {"accepted": _("accepted"), "waiting": _("waiting"), "expired": _("expired"), "revoked": _("revoked")}
 STATES = {"accepted": "success", "waiting": "info", "expired": "warning"}
 
 
@@ -23,18 +25,18 @@ class InvitationAdmin(ReadOnlyAdmin):
 
     list_display = (
         *("email", "standing", "invited_by", "account"),
-        *(moment("created_at", "Invited"), moment("expires_at", "Lapses")),
+        *(moment("created_at", _("Invited")), moment("expires_at", _("Lapses"))),
     )
     list_select_related = ("invited_by", "account")
     search_fields = ("email",)
-    search_help_text = "E-mail address"
+    search_help_text = _("E-mail address")
     ordering = ("-created_at",)
     fields = ("email", "standing", "invited_by", "account", "created_at", "expires_at", "accepted_at", "revoked_at")
 
-    @display(description="State", label=STATES)
-    def standing(self, row: Invitation) -> str:
+    @display(description=_("State"), label=STATES)
+    def standing(self, row: Invitation) -> Named:
         """Whether it waits, was accepted or withdrawn, or has lapsed."""
-        return row.state
+        return Named(row.state, str(NAMES[row.state]))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may come here may invite."""

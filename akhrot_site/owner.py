@@ -97,7 +97,7 @@ class OwnerForm(forms.Form):
         data = super().clean() or {}
         password = data.get("password")
         if password and password != data.get("password_again", password):
-            self.add_error("password_again", "The two passwords differ.")
+            self.add_error("password_again", _("The two passwords differ."))
         if password:
             try:
                 validate_password(password, User(email=data.get("email", "")))

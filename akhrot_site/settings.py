@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
 from akhrot_site import environment, logs
@@ -397,9 +398,9 @@ def changelist(name: str) -> Any:
 
 
 UNFOLD = {
-    "SITE_TITLE": "Akhrot admin",
+    "SITE_TITLE": _("Akhrot admin"),
     "SITE_HEADER": "Akhrot",
-    "SITE_SUBHEADER": "Admin",
+    "SITE_SUBHEADER": _("Admin"),
     "SITE_URL": "/app/",
     "SITE_ICON": lambda _: static("akhrot.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("favicon.svg")}],
@@ -411,8 +412,8 @@ UNFOLD = {
     # Passwords and second factors are changed where allauth asks for the old ones.
     "ACCOUNT": {
         "navigation": [
-            {"title": "Password", "link": reverse_lazy("account_change_password")},
-            {"title": "Second factors", "link": reverse_lazy("mfa_index")},
+            {"title": _("Password"), "link": reverse_lazy("account_change_password")},
+            {"title": _("Second factors"), "link": reverse_lazy("mfa_index")},
         ]
     },
     "COLORS": {
@@ -447,28 +448,28 @@ UNFOLD = {
         "navigation": [
             {
                 "items": [
-                    {"title": "Overview", "icon": "home", "link": reverse_lazy("admin:index")},
-                    {"title": "Providers", "icon": "hub", "link": changelist("providers_provider")},
-                    {"title": "Connections", "icon": "link", "link": changelist("connections_connection")},
-                    {"title": "Connect links", "icon": "add_link", "link": changelist("connections_oauthsession")},
-                    {"title": "Refreshes", "icon": "autorenew", "link": changelist("connections_refresh")},
-                    {"title": "Notices", "icon": "outgoing_mail", "link": changelist("connections_notice")},
+                    {"title": _("Overview"), "icon": "home", "link": reverse_lazy("admin:index")},
+                    {"title": _("Providers"), "icon": "hub", "link": changelist("providers_provider")},
+                    {"title": _("Connections"), "icon": "link", "link": changelist("connections_connection")},
+                    {"title": _("Connect links"), "icon": "add_link", "link": changelist("connections_oauthsession")},
+                    {"title": _("Refreshes"), "icon": "autorenew", "link": changelist("connections_refresh")},
+                    {"title": _("Notices"), "icon": "outgoing_mail", "link": changelist("connections_notice")},
                 ]
             },
             {
-                "title": "Agents",
+                "title": _("Agents"),
                 "items": [
-                    {"title": "API keys", "icon": "key", "link": changelist("apikeys_apikey")},
-                    {"title": "Ledger", "icon": "receipt_long", "link": changelist("apikeys_auditevent")},
+                    {"title": _("API keys"), "icon": "key", "link": changelist("apikeys_apikey")},
+                    {"title": _("Ledger"), "icon": "receipt_long", "link": changelist("apikeys_auditevent")},
                 ],
             },
             {
-                "title": "People",
+                "title": _("People"),
                 "items": [
-                    {"title": "Users", "icon": "group", "link": changelist("auth_user")},
-                    {"title": "Invitations", "icon": "person_add", "link": changelist("akhrot_site_invitation")},
-                    {"title": "E-mail addresses", "icon": "mail", "link": changelist("account_emailaddress")},
-                    {"title": "Second factors", "icon": "lock", "link": changelist("mfa_authenticator")},
+                    {"title": _("Users"), "icon": "group", "link": changelist("auth_user")},
+                    {"title": _("Invitations"), "icon": "person_add", "link": changelist("akhrot_site_invitation")},
+                    {"title": _("E-mail addresses"), "icon": "mail", "link": changelist("account_emailaddress")},
+                    {"title": _("Second factors"), "icon": "lock", "link": changelist("mfa_authenticator")},
                 ],
             },
         ],

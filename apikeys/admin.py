@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -11,7 +11,10 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
@@ -23,15 +26,26 @@ from apikeys.models import ApiKey, AuditEvent
 # How many of the newest events tell which values the ledger's filters offer.
 LOOKED_AT = 10_000
 DAY = "%Y-%m-%d"
+STATES = {"active": _("active"), "expired": _("expired"), "revoked": _("revoked")}
 PERIODS = {
-    "hour": ("The last hour", dt.timedelta(hours=1)),
-    "day": ("The last 24 hours", dt.timedelta(days=1)),
-    "week": ("The last 7 days", dt.timedelta(days=7)),
-    "month": ("The last 30 days", dt.timedelta(days=30)),
+    "hour": (_("The last hour"), dt.timedelta(hours=1)),
+    "day": (_("The last 24 hours"), dt.timedelta(days=1)),
+    "week": (_("The last 7 days"), dt.timedelta(days=7)),
+    "month": (_("The last 30 days"), dt.timedelta(days=30)),
 }
 
 
-def moment(field: str, title: str, form: str = "%Y-%m-%d %H:%M") -> Callable[[Model], str]:
+class Named(NamedTuple):
+    """A state in a list: the code that gives its colour, and its words, which are all that a row's own page shows."""
+
+    code: str
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def moment(field: str, title: str | Promise, form: str = "%Y-%m-%d %H:%M") -> Callable[[Model], str]:
     """A column that shows a time of the row in UTC and in one line, to the minute unless `form` says otherwise."""
 
     def column(row: Model) -> str:
@@ -71,11 +85,11 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 class StateFilter(admin.SimpleListFilter):
     """The states that `ApiKey.state` knows."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked")]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("active", _("Active")), ("expired", _("Expired")), ("revoked", _("Revoked"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
         over = Q(expires_at__lte=timezone.now())
@@ -93,12 +107,16 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     list_display = (
         *("name", "id", "user", "state_label", "limited_to"),
-        *(moment("created_at", "Created", DAY), moment("expires_at", "Expires", DAY), moment("last_used_at", "Used")),
+        *(
+            moment("created_at", _("Created"), DAY),
+            moment("expires_at", _("Expires"), DAY),
+            moment("last_used_at", _("Used")),
+        ),
     )
     list_select_related = ("user",)
     list_filter = (StateFilter,)
     search_fields = ("name", "id", "user__email")
-    search_help_text = "Name, key or person"
+    search_help_text = _("Name, key or person")
     ordering = ("-created_at",)
     fields = (
         *("name", "id", "user", "state_label", "limited_to", "may_disconnect"),
@@ -106,25 +124,26 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     )
     actions = ("revoke",)
 
-    @display(description="State", label={"active": "success", "expired": "warning", "revoked": "danger"})
-    def state_label(self, row: ApiKey) -> str:
+    @display(description=_("State"), label={"active": "success", "expired": "warning", "revoked": "danger"})
+    def state_label(self, row: ApiKey) -> Named:
         """Active, expired or revoked."""
-        return row.state
+        return Named(row.state, str(STATES[row.state]))
 
-    @display(description="Providers")
+    @display(description=_("Providers"))
     def limited_to(self, row: ApiKey) -> str:
         """Which providers it may use."""
-        return ", ".join(row.providers) or "all"
+        return ", ".join(row.providers) or gettext("all")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may change keys may end them."""
         return request.user.has_perm("apikeys.change_apikey")
 
-    @admin.action(description="Revoke the chosen keys", permissions=["revoke"])
+    @admin.action(description=_("Revoke the chosen keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
         """End them now; whoever holds one is refused from its next call on."""
         ended = sum(_revoke(caller_of(request), row) for row in rows.select_related("user"))
-        self.message_user(request, f"{ended} revoked.", messages.SUCCESS)
+        said = ngettext("%(number)d revoked.", "%(number)d revoked.", ended) % {"number": ended}
+        self.message_user(request, said, messages.SUCCESS)
 
 
 @transaction.atomic
@@ -152,29 +171,29 @@ class LatelyFilter(admin.SimpleListFilter):
 class ActionFilter(LatelyFilter):
     """What was done."""
 
-    title = parameter_name = "action"
+    title, parameter_name = _("action"), "action"
 
 
 class OutcomeFilter(LatelyFilter):
     """What came of it."""
 
-    title = parameter_name = "outcome"
+    title, parameter_name = _("outcome"), "outcome"
 
 
 class ProviderFilter(LatelyFilter):
     """Where."""
 
-    title = parameter_name = "provider"
+    title, parameter_name = _("provider"), "provider"
 
 
 class PeriodFilter(admin.SimpleListFilter):
     """How far back."""
 
-    title = "time"
+    title = _("time")
     parameter_name = "period"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, title) for name, (title, _) in PERIODS.items()]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, title) for name, (title, _length) in PERIODS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         if self.value() not in PERIODS:
@@ -200,11 +219,11 @@ def first_since(at: dt.datetime) -> int:
 class AuditEventAdmin(ReadOnlyAdmin):
     """The ledger, append-only here as everywhere. It may hold a year of events: nothing here counts or sorts them."""
 
-    list_display = (moment("at", "Time"), "user", "action", "result", "provider", "account", "api_key_id", "address")
+    list_display = (moment("at", _("Time")), "user", "action", "result", "provider", "account", "api_key_id", "address")
     list_select_related = ("user",)
     list_filter = (PeriodFilter, ActionFilter, OutcomeFilter, ProviderFilter)
     search_fields = ("=request_id", "=api_key_id", "=provider", "^account", "=user__email")
-    search_help_text = "Request id, key id, provider, account or person"
+    search_help_text = _("Request id, key id, provider, account or person")
     ordering = ("-pk",)
     sortable_by = ()
     paginator = InfinitePaginator
@@ -215,7 +234,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         *("address", "request_id", "purpose", "detail"),
     )
 
-    @display(description="Outcome", label={"ok": "success", "refused": "warning"})
-    def result(self, row: AuditEvent) -> tuple[str, str]:
+    @display(description=_("Outcome"), label={"ok": "success", "refused": "warning"})
+    def result(self, row: AuditEvent) -> Named:
         """“ok”, or the code of the error answered."""
-        return "ok" if row.outcome == "ok" else "refused", row.outcome
+        return Named("ok" if row.outcome == "ok" else "refused", row.outcome)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Max, Min
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apikeys.statements import Insert
 
@@ -97,20 +98,20 @@ class AuditEvent(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     action = models.CharField(max_length=40)
-    outcome = models.CharField(max_length=40, default="ok", help_text="“ok”, or the code of the error answered")
+    outcome = models.CharField(max_length=40, default="ok", help_text=_("“ok”, or the code of the error answered"))
     api_key_id = models.CharField(max_length=8, blank=True)
     provider = models.CharField(max_length=64, blank=True)
     account = models.CharField(max_length=255, blank=True)
     connection_id = models.UUIDField(null=True)
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
-    purpose = models.CharField(max_length=200, blank=True, help_text="What the agent said it wanted it for")
+    purpose = models.CharField(max_length=200, blank=True, help_text=_("What the agent said it wanted it for"))
     detail = models.CharField(max_length=300, blank=True)
 
     objects: ClassVar[AuditEventQuerySet] = AuditEventQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name = "ledger event"
+        verbose_name = _("ledger event")
         indexes = [
             models.Index(fields=["user", "-id"], name="ledger_by_user"),
             models.Index(fields=["connection_id", "-id"], name="ledger_by_connection"),

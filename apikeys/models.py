@@ -17,6 +17,7 @@ from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from apikeys.ledger import AuditEvent as AuditEvent
 from apikeys.ledger import RollUp as RollUp
@@ -128,9 +129,11 @@ class ApiKey(models.Model):
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=80, help_text="Which agent holds it")
+    name = models.CharField(max_length=80, help_text=gettext_lazy("Which agent holds it"))
     digest = models.CharField(max_length=64, editable=False)
-    providers = models.JSONField(default=list, blank=True, help_text="Provider codes it may use; empty: all")
+    providers = models.JSONField(
+        default=list, blank=True, help_text=gettext_lazy("Provider codes it may use; empty: all")
+    )
     may_disconnect = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -144,8 +147,8 @@ class ApiKey(models.Model):
     objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name = "API key"
-        verbose_name_plural = "API keys"
+        verbose_name = gettext_lazy("API key")
+        verbose_name_plural = gettext_lazy("API keys")
 
     def __str__(self) -> str:
         return f"{self.name} (akhrot_{self.id}_…)"

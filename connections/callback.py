@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
+from django.utils.translation import gettext, gettext_noop
 
 from apikeys.ledger import Caller, record
 from connections import connect
@@ -22,7 +23,10 @@ from providers.oauth import Grant, GrantRevoked
 from providers.oauth_parts import After
 from providers.sealed import SealBroken
 
-REFUSAL_REASONS = {"access_denied": "you did not agree at the provider"}
+# What ended a request is kept in English, since agents are told it, and is told to people in their language.
+REFUSAL_REASONS = {"access_denied": gettext_noop("you did not agree at the provider")}
+ANSWERED = gettext_noop("the provider answered: {said}")
+NOTHING = gettext_noop("{provider} has no {noun} that this account may use. {missing}")
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,13 @@ def come_back(caller: Caller, code: str, params: Mapping[str, str], browser: Ses
     trouble = _mismatch(session, caller, code, params, browser)
     if trouble:
         end(caller, session, trouble, outcome="REFUSED")
-        raise Refused(f"This could not be accepted: {trouble}. Nothing was stored.")
+        raise Refused(gettext("This could not be accepted: {why}. Nothing was stored.").format(why=gettext(trouble)))
     browser.pop(nonce_name(session), None)
     if "error" in params or not params.get("code"):
         said = oauth.plain(params.get("error", "no code"))
-        reason = REFUSAL_REASONS.get(said, f"the provider answered: {said}")
-        end(caller, session, reason, outcome="PROVIDER_REFUSED")
-        raise Refused(f"Nothing was connected: {reason}.", session)
+        reason = REFUSAL_REASONS.get(said, ANSWERED)
+        end(caller, session, reason.format(said=said), outcome="PROVIDER_REFUSED")
+        raise Refused(gettext("Nothing was connected: {why}.").format(why=gettext(reason).format(said=said)), session)
     return _choose(caller, session, _exchanged(caller, session, params))
 
 
@@ -63,23 +67,23 @@ def _take_session(caller: Caller, code: str, state: str) -> OAuthSession:
     session = rows.filter(state_digest=token_digest(state)).first() if state else None
     if session is None or not session.use_state():
         record(caller, "session.callback", outcome="STATE_UNKNOWN", provider=code[:64])
-        raise Refused("This answer was used already, or belongs to no request of ours. Nothing was stored.")
+        raise Refused(gettext("This answer was used already, or belongs to no request of ours. Nothing was stored."))
     return session
 
 
 def _mismatch(session: OAuthSession, caller: Caller, code: str, params: Mapping[str, str], browser: SessionBase) -> str:
     """Why this callback must not be believed; empty when all is as it was begun."""
     if session.user_id != caller.user.pk:
-        return "another person began it"
+        return gettext_noop("another person began it")
     if session.provider_id != code:
-        return "it was begun with another provider"
+        return gettext_noop("it was begun with another provider")
     nonce = token_digest(str(browser.get(nonce_name(session), "")))
     if not hmac.compare_digest(nonce, session.nonce_digest):
-        return "it was begun in another browser"
+        return gettext_noop("it was begun in another browser")
     if session.is_over():
-        return "it took longer than 10 minutes"
+        return gettext_noop("it took longer than 10 minutes")
     if not session.is_known():
-        return "the provider is not connected in this way any more"
+        return gettext_noop("the provider is not connected in this way any more")
     return _issuer_mismatch(session, params)
 
 
@@ -87,10 +91,10 @@ def _issuer_mismatch(session: OAuthSession, params: Mapping[str, str]) -> str:
     """RFC 9207 section 2.4: compared exactly where present, demanded where the server's metadata promises it."""
     rule, issuer = session.spec.oauth, params.get("iss")
     if rule is None:
-        return "the provider is not connected by OAuth"
+        return gettext_noop("the provider is not connected by OAuth")
     if issuer is None:
-        return "the provider did not say who it is" if rule.iss_required else ""
-    return "another server answered" if rule.issuer and issuer != rule.issuer else ""
+        return gettext_noop("the provider did not say who it is") if rule.iss_required else ""
+    return gettext_noop("another server answered") if rule.issuer and issuer != rule.issuer else ""
 
 
 def end(caller: Caller, session: OAuthSession, reason: str, *, outcome: str) -> None:
@@ -114,24 +118,22 @@ def _exchanged(caller: Caller, session: OAuthSession, params: Mapping[str, str])
         if isinstance(error, oauth.ClientRefused):
             connect.client_was_refused(session.provider, error.reason)
         end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
-        raise Refused(f"{session.provider} did not complete it: {error.reason}.", session) from None
+        said = gettext("{provider} did not complete it: {why}.").format(provider=session.provider, why=error.reason)
+        raise Refused(said, session) from None
     session.provider.client_was_accepted()
     return came
 
 
 def _with_callback(session: OAuthSession, grant: Grant, params: Mapping[str, str]) -> Grant:
     """The grant with what the callback told. Raises ProviderUnavailable for what no address may be made of."""
-    kept = {name: params[path] for name, path in _callback_keep(session).items() if path in params}
+    rule = session.spec.oauth
+    named = rule.callback_keep if rule else {}
+    kept = {name: params[path] for name, path in named.items() if path in params}
     extra = {**grant.extra, **kept}
     if wrong := session.spec.misfits(extra):
         name, said = next(iter(wrong.items()))
         raise ProviderUnavailable(f"it answered a {name} that is not {said}")
     return replace(grant, scopes=session.scopes if grant.scopes is None else grant.scopes, extra=extra)
-
-
-def _callback_keep(session: OAuthSession) -> Mapping[str, str]:
-    rule = session.spec.oauth
-    return rule.callback_keep if rule else {}
 
 
 def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
@@ -141,9 +143,9 @@ def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
         return _settle(caller, session, came)
     if not came.items:
         give_back(session, came)
-        reason = f"{session.provider} has no {rule.noun} that this account may use. {rule.missing}".rstrip()
-        end(caller, session, reason, outcome="NOTHING_THERE")
-        raise Refused(reason, session)
+        facts = {"provider": session.provider, "noun": rule.noun, "missing": rule.missing}
+        end(caller, session, NOTHING.format(**facts).rstrip(), outcome="NOTHING_THERE")
+        raise Refused(gettext(NOTHING).format(**facts).rstrip(), session)
     if taken := _evident(session, came):
         return _take(caller, session, came, taken)
     _hold(session, came)
@@ -151,8 +153,7 @@ def _choose(caller: Caller, session: OAuthSession, came: Held) -> Outcome:
 
 
 def _after(session: OAuthSession) -> After | None:
-    rule = session.spec.oauth
-    return rule.after if rule else None
+    return session.spec.oauth.after if session.spec.oauth else None
 
 
 def _evident(session: OAuthSession, came: Held) -> Item | None:
@@ -183,13 +184,14 @@ def _take(caller: Caller, session: OAuthSession, came: Held, item: Item) -> Outc
         chosen = came.at(session.spec, item)
     except ProviderUnavailable as error:
         end(caller, session, error.reason, outcome="EXCHANGE_FAILED")
-        raise Refused(f"{session.provider} was not connected: {error.reason}.", session) from None
+        said = gettext("{provider} was not connected: {why}.").format(provider=session.provider, why=error.reason)
+        raise Refused(said, session) from None
     return _settle(caller, session, chosen)
 
 
 def _hold(session: OAuthSession, came: Held) -> None:
     if not session.hold(came.to_json()):
-        raise Refused("This request was ended meanwhile. Nothing was stored.", session)
+        raise Refused(gettext("This request was ended meanwhile. Nothing was stored."), session)
     session.refresh_from_db()
 
 
@@ -216,7 +218,7 @@ def _keep(
             renew=renew,
         )
         if not session.complete(row.pk):
-            raise Refused("This request was ended meanwhile. Nothing was stored.", session)
+            raise Refused(gettext("This request was ended meanwhile. Nothing was stored."), session)
     session.refresh_from_db()
     return row
 
@@ -241,14 +243,14 @@ def choose(caller: Caller, session: OAuthSession, item_id: str) -> Outcome:
     """
     came = _waiting(session)
     if not came.items:
-        raise Refused("There is nothing to choose any more.", session)
+        raise Refused(gettext("There is nothing to choose any more."), session)
     if not item_id:
-        end(caller, session, "you chose none of what there was", outcome="CANCELLED")
+        end(caller, session, gettext_noop("you chose none of what there was"), outcome="CANCELLED")
         give_up(session)
         return Outcome(session)
     item = next((one for one in came.items if one.id == item_id), None)
     if item is None:
-        raise Refused("That cannot be chosen here.", session)
+        raise Refused(gettext("That cannot be chosen here."), session)
     return _take(caller, session, came, item)
 
 
@@ -256,14 +258,14 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> OAuthSession:
     """The user's answer: ``replace`` the old account, ``add`` the new one beside it, or ``cancel``. Raises Refused."""
     came = _waiting(session)
     if came.items:
-        raise Refused("That cannot be chosen here.", session)
+        raise Refused(gettext("That cannot be chosen here."), session)
     if choice == "cancel":
-        end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
+        end(caller, session, gettext_noop("you kept the connection as it was"), outcome="CANCELLED")
         give_up(session)
     elif choice == "add" or (choice == "replace" and can_replace(session)):
         _keep(caller, session, came.grant, came.account, session.connection if choice == "replace" else None)
     else:
-        raise Refused("That cannot be chosen here.", session)
+        raise Refused(gettext("That cannot be chosen here."), session)
     session.refresh_from_db()
     return session
 
@@ -276,5 +278,5 @@ def drop(caller: Caller, session: OAuthSession, reason: str, *, outcome: str = "
 
 def _waiting(session: OAuthSession) -> Held:
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
-        raise Refused("There is nothing to decide any more.", session)
+        raise Refused(gettext("There is nothing to decide any more."), session)
     return Held.in_session(session)

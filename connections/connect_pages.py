@@ -9,6 +9,7 @@ from uuid import UUID
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from apikeys.authentication import caller_of
@@ -55,7 +56,7 @@ def opened(request: HttpRequest, session_id: str) -> OAuthSession:
     """The session behind the link, which is the signed-in user's. Raises Refused."""
     session = sessions.open_link(caller_of(request), UUID(session_id))
     if not session.provider.is_known():
-        raise Refused(f"This Akhrot does not know {session.provider} any more.")
+        raise Refused(_("This Akhrot does not know {provider} any more.").format(provider=session.provider))
     return session
 
 

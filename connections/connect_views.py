@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -37,7 +38,7 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
     if half and session.is_signing_in() and half.step != "number" and "way" not in request.GET:
         return phone_views.page(request, session, half)
     if not _can_begin(session, half):
-        raise Refused(session.reason or "This link is older than 10 minutes.", session)
+        raise Refused(_(session.reason) or _("This link is older than 10 minutes."), session)
     sessions.choose(session, request.GET.get("way"))
     waits = phone.held_up(session, half) if half and session.spec.login else None
     return ask(request, session, form_of(session, None, half=half), problem=waits.message if waits else "")
@@ -77,7 +78,7 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
     visit = Visit(caller, session, request.session)
     half = phone.mine(visit)
     if not _can_begin(session, half):
-        raise Refused(session.reason or "This link was used already or is older than 10 minutes.", session)
+        raise Refused(_(session.reason) or _("This link was used already or is older than 10 minutes."), session)
     sessions.choose(session, request.POST.get("way"))
     if session.spec.login:
         return phone_views.begin(request, visit, half)
@@ -98,11 +99,14 @@ def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> Http
         return redirect("connect", session.pk)
     name = session.spec.name
     if verdict.outcome == "refused":
-        return ask(request, session, form, problem=f"{name} refuses this: {verdict.reason or 'it does not work'}.")
+        why = verdict.reason or _("it does not work")
+        return ask(request, session, form, problem=_("{name} refuses this: {why}.").format(name=name, why=why))
     if verdict.outcome == "unreachable":
-        box, problem = "keep_unverified", f"{name} could not be asked now: {verdict.reason}."
+        box, problem = "keep_unverified", _("{name} could not be asked now: {why}.")
+        problem = problem.format(name=name, why=verdict.reason)
     else:
-        box, problem = "replace_account", f"This is of another account: {verdict.label or verdict.account_id}."
+        box, problem = "replace_account", _("This is of another account: {account}.")
+        problem = problem.format(account=verdict.label or verdict.account_id)
     return ask(request, session, form_of(session, request.POST, boxes=[box]), problem=problem)
 
 

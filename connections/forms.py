@@ -7,14 +7,16 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from providers.parts import CredentialField, Input
 from providers.spec import ProviderSpec
 
 # What a form may ask beside the credential, once an answer calls for it.
 BOXES = {
-    "keep_unverified": "Keep it although it cannot be checked now; Akhrot checks it again later",
-    "replace_account": "Use it all the same, in place of the account that was connected",
+    "keep_unverified": _("Keep it although it cannot be checked now; Akhrot checks it again later"),
+    "replace_account": _("Use it all the same, in place of the account that was connected"),
 }
 
 
@@ -38,7 +40,7 @@ class SpecForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Refuse what the specification refuses, field by field."""
         cleaned = super().clean() or {}
-        for name, fault in self.spec.faults(self.values()).items():
+        for name, fault in self.spec.faults(self.values(), say=gettext).items():
             if name in self.fields and name not in self.errors:
                 self.add_error(name, fault)
         return cleaned
@@ -68,7 +70,7 @@ class PasteForm(SpecForm):
         """Refuse a day that is over."""
         day: dt.date | None = self.cleaned_data["ends_on"]
         if day and day < timezone.now().date():
-            raise forms.ValidationError("This day is over.")
+            raise forms.ValidationError(_("This day is over."))
         return day
 
     def ends_at(self) -> dt.datetime | None:
@@ -107,8 +109,8 @@ def credential_field(field: CredentialField) -> forms.Field:
 def _last_day() -> forms.Field:
     return forms.DateField(
         required=False,
-        label="Ends on",
-        help_text="The last day on which the key works, if it has one. You get a mail before.",
+        label=_("Ends on"),
+        help_text=_("The last day on which the key works, if it has one. You get a mail before."),
         widget=forms.DateInput(attrs={"class": "form-control", "type": "date"}, format="%Y-%m-%d"),
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apikeys.statements import Insert
 from connections import figures
@@ -57,13 +58,13 @@ class Refresh(models.Model):
     """One attempt to renew the credential of one connection: when it ended, how long it took, what came of it."""
 
     class Outcome(models.TextChoices):
-        RENEWED = "renewed"
-        LATE = "late", "renewed late"
+        RENEWED = "renewed", _("Renewed")
+        LATE = "late", _("renewed late")
         """Issued while the database was away or the process died, kept in the spool and stored afterwards."""
-        REVOKED = "revoked", "refused for good"
-        CLIENT_REFUSED = "client_refused", "OAuth client refused"
-        UNAVAILABLE = "unavailable", "provider unavailable"
-        INTERRUPTED = "interrupted"
+        REVOKED = "revoked", _("refused for good")
+        CLIENT_REFUSED = "client_refused", _("OAuth client refused")
+        UNAVAILABLE = "unavailable", _("provider unavailable")
+        INTERRUPTED = "interrupted", _("Interrupted")
         """The process died while it asked. Nobody can know whether the provider had answered."""
 
     connection = models.ForeignKey(
@@ -77,7 +78,7 @@ class Refresh(models.Model):
     objects: ClassVar[RefreshQuerySet] = RefreshQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name_plural = "refreshes"
+        verbose_name_plural = _("refreshes")
         indexes: ClassVar[list[Any]] = [models.Index(fields=["connection", "-id"], name="refreshes_of_connection")]
 
     def __str__(self) -> str:

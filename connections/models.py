@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apikeys.statements import Replace
 from connections import credentials, margins
@@ -41,9 +42,9 @@ class Connection(Refreshable):
     """
 
     class Verification(models.TextChoices):
-        VERIFIED = "verified"
-        RESTRICTED = "restricted"
-        UNVERIFIED = "unverified"
+        VERIFIED = "verified", _("Verified")
+        RESTRICTED = "restricted", _("Restricted")
+        UNVERIFIED = "unverified", _("Unverified")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -51,9 +52,9 @@ class Connection(Refreshable):
     )
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="connections")
     way = models.CharField(max_length=64, blank=True, default="")
-    account = models.CharField(max_length=255, blank=True, help_text="The account's name for people")
+    account = models.CharField(max_length=255, blank=True, help_text=_("The account's name for people"))
     account_id = models.CharField(max_length=255, blank=True)
-    label = models.CharField(max_length=80, blank=True, default="", db_default="", help_text="Its user's own name")
+    label = models.CharField(max_length=80, blank=True, default="", db_default="", help_text=_("Its user's own name"))
     fingerprint = models.CharField(max_length=64, blank=True)
     is_default = models.BooleanField(default=False)
     verification = models.CharField(max_length=16, choices=Verification.choices, default=Verification.VERIFIED)
@@ -65,7 +66,7 @@ class Connection(Refreshable):
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
     refreshable = models.BooleanField(default=False)
-    ends_at = models.DateTimeField(null=True, help_text="When only its user can renew it, where that is known")
+    ends_at = models.DateTimeField(null=True, help_text=_("When only its user can renew it, where that is known"))
     ends_since = models.DateTimeField(null=True)
     reminded_days = models.PositiveSmallIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 SENDING = dt.timedelta(minutes=2)
 
@@ -31,10 +32,10 @@ class Notice(models.Model):
     """One thing to be told to one user, or to the operators where `user` is empty."""
 
     class Kind(models.TextChoices):
-        LOST = "lost", "a connection needs its user"
-        ENDING = "ending", "a credential ends soon"
-        CLIENT_REFUSED = "client_refused", "an OAuth client is refused"
-        SIGN_IN = "sign_in", "a sign-in from a new browser"
+        LOST = "lost", gettext_lazy("a connection needs its user")
+        ENDING = "ending", gettext_lazy("a credential ends soon")
+        CLIENT_REFUSED = "client_refused", gettext_lazy("an OAuth client is refused")
+        SIGN_IN = "sign_in", gettext_lazy("a sign-in from a new browser")
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     cause = models.CharField(max_length=120, unique=True)

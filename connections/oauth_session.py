@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from apikeys.models import ApiKey
 from providers.models import Provider
@@ -57,7 +59,7 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""
         pending = self.filter(user=user).waiting().order_by("-created_at")
         surplus = list(pending.values_list("pk", flat=True)[MOST_PENDING - 1 :])
-        reason = "gave way to a later request: only 20 may be pending"
+        reason = gettext_noop("gave way to a later request: only 20 may be pending")
         return self.filter(pk__in=surplus).update(status=OAuthSession.Status.FAILED, reason=reason)
 
 
@@ -71,11 +73,11 @@ class OAuthSession(models.Model):
     """
 
     class Status(models.TextChoices):
-        PENDING = "pending"
-        STARTED = "started", "at the provider"
-        CONFIRMING = "confirming", "waiting for your decision"
-        COMPLETED = "completed"
-        FAILED = "failed"
+        PENDING = "pending", _("Pending")
+        STARTED = "started", _("at the provider")
+        CONFIRMING = "confirming", _("waiting for your decision")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
 
     OPEN = (Status.PENDING, Status.STARTED, Status.CONFIRMING)
 
@@ -107,8 +109,8 @@ class OAuthSession(models.Model):
     objects: ClassVar[OAuthSessionQuerySet] = OAuthSessionQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name = "OAuth session"
-        verbose_name_plural = "OAuth sessions"
+        verbose_name = _("OAuth session")
+        verbose_name_plural = _("OAuth sessions")
         indexes: ClassVar[list[Any]] = [models.Index(fields=["user", "-created_at"], name="sessions_by_user")]
 
     def __str__(self) -> str:

@@ -9,6 +9,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apikeys.models import ApiKey, AuditEvent
 from connections.models import Connection
@@ -37,7 +39,7 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     figures = [_connections(), _fetches(), _keys(), _providers(providers), _people()]
     return {
         **context,
-        "title": "Overview",
+        "title": _("Overview"),
         "figures": figures,
         "refused": [row for row in providers if row.client_refused_at],
         "waiting": waiting.defer("secrets", "provider__client_secret").order_by("-created_at")[:SHOWN],
@@ -49,8 +51,10 @@ def _connections() -> Figure:
     found = Connection.objects.aggregate(
         all=Count("pk"), needing=Count("pk", filter=needing), failing=Count("pk", filter=failing)
     )
-    remark = f"{found['needing']} need their user, {found['failing']} fail to refresh"
-    return Figure("Connections", f"{found['all']:,}", remark, _list("connections_connection"))
+    needs = ngettext("%(number)d need their user", "%(number)d need their user", found["needing"])
+    fails = ngettext("%(number)d fail to refresh", "%(number)d fail to refresh", found["failing"])
+    remark = f"{needs % {'number': found['needing']}}, {fails % {'number': found['failing']}}"
+    return Figure(_("Connections"), f"{found['all']:,}", remark, _list("connections_connection"))
 
 
 def _fetches() -> Figure:
@@ -62,31 +66,35 @@ def _fetches() -> Figure:
         all=Count("pk", filter=fetched), refused=Count("pk", filter=fetched & ~Q(outcome="ok"))
     )
     older = AuditEvent.objects.filter(pk__lte=newest - LOOKED_AT).order_by("-pk").values_list("at", flat=True).first()
-    number, remark = f"{found['all']:,}", f"{found['refused']:,} refused"
+    number, remark = f"{found['all']:,}", _("%(number)s refused") % {"number": f"{found['refused']:,}"}
     if older and older >= since:
-        number, remark = f"over {number}", f"{remark}, of the newest {LOOKED_AT:,} events"
+        said = _("%(refused)s, of the newest %(number)s events")
+        number = _("over %(number)s") % {"number": number}
+        remark = said % {"refused": remark, "number": f"{LOOKED_AT:,}"}
     url = f"{_list('apikeys_auditevent')}?action=token.fetch&period=day"
-    return Figure("Fetches in 24 hours", number, remark, url)
+    return Figure(_("Fetches in 24 hours"), number, remark, url)
 
 
 def _keys() -> Figure:
     alive = Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())
     used = Q(last_used_at__gte=timezone.now() - DAY)
     found = ApiKey.objects.aggregate(alive=Count("pk", filter=alive), used=Count("pk", filter=used))
-    remark = f"{found['used']:,} used in 24 hours"
-    return Figure("Active API keys", f"{found['alive']:,}", remark, f"{_list('apikeys_apikey')}?state=active")
+    remark = _("%(number)s used in 24 hours") % {"number": f"{found['used']:,}"}
+    return Figure(_("Active API keys"), f"{found['alive']:,}", remark, f"{_list('apikeys_apikey')}?state=active")
 
 
 def _providers(known: list[Provider]) -> Figure:
     ready = sum(row.is_configured() for row in known)
-    remark = f"{len(known) - ready} lack an OAuth client"
-    return Figure("Providers ready", f"{ready}", remark, _list("providers_provider"))
+    lacking = len(known) - ready
+    remark = ngettext("%(number)d lack an OAuth client", "%(number)d lack an OAuth client", lacking)
+    remark %= {"number": lacking}
+    return Figure(_("Providers ready"), f"{ready}", remark, _list("providers_provider"))
 
 
 def _people() -> Figure:
     found = User.objects.aggregate(all=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
-    remark = f"{found['all'] - found['active']:,} turned off"
-    return Figure("People", f"{found['active']:,}", remark, _list("auth_user"))
+    remark = _("%(number)s turned off") % {"number": f"{found['all'] - found['active']:,}"}
+    return Figure(_("People"), f"{found['active']:,}", remark, _list("auth_user"))
 
 
 def _list(name: str) -> str:

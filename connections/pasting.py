@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apikeys.ledger import Caller, record
 from connections import connect
@@ -33,7 +34,7 @@ def paste(
     """
     check_usable(session)
     if not session.can_start():
-        raise Refused("This link was used already or is older than 10 minutes.", session)
+        raise Refused(_("This link was used already or is older than 10 minutes."), session)
     if session.spec.oauth:
         return _paste_client(caller, session, fields, replace_account=replace_account)
     verdict = _verified(session.spec, fields)
@@ -54,7 +55,7 @@ def paste(
             renew=session.connection,
         )
         if not session.complete(row.pk):
-            raise Refused("This link was used already.", session)
+            raise Refused(_("This link was used already."), session)
     session.refresh_from_db()
     return verdict
 
@@ -92,7 +93,7 @@ def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str],
             renew=session.connection,
         )
         if not session.complete(row.pk):
-            raise Refused("This link was used already.", session)
+            raise Refused(_("This link was used already."), session)
     session.refresh_from_db()
     return verdict
 

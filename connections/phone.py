@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apikeys.ledger import record
 from apikeys.rates import counter
@@ -48,7 +49,7 @@ def current(session: OAuthSession, browser: SessionBase) -> HalfOpen | None:
     if half is None or _is_its_browser(session, browser):
         return half
     if session.is_signing_in():
-        raise OtherBrowser("You began this sign-in in another browser. Go on there, or begin again here", session)
+        raise OtherBrowser(_("You began this sign-in in another browser. Go on there, or begin again here"), session)
     return None
 
 
@@ -83,7 +84,7 @@ def begin(visit: Visit, *, values: Mapping[str, str], phone: str) -> None:
     check_usable(visit.session)
     old = mine(visit)
     if not (visit.session.can_start() or (old and visit.session.is_signing_in())):
-        raise Refused("This link was used already or is older than 10 minutes.", visit.session)
+        raise Refused(_("This link was used already or is older than 10 minutes."), visit.session)
     draft(visit, values=values, phone=phone)
     half = HalfOpen(values=dict(values), phone=phone, waits=old.waits if old else {})
     # A number that is refused does not end the sign-in with the one before.
@@ -133,7 +134,7 @@ def cancel(visit: Visit) -> None:
     """End the request at its user's wish."""
     if mine(visit) is None or not visit.session.is_signing_in():
         raise Overtaken
-    callback.end(visit.caller, visit.session, "you stopped signing in", outcome="CANCELLED")
+    callback.end(visit.caller, visit.session, gettext_noop("you stopped signing in"), outcome="CANCELLED")
     signing_in.abandon(visit.session)
     visit.browser.pop(nonce_name(visit.session), None)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apikeys.ledger import Caller
 from connections import callback, connect, signing_in
@@ -82,17 +84,17 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> None:
     """
     half = HalfOpen.of(session)
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known() or not half:
-        raise Refused("There is nothing to decide any more.", session)
+        raise Refused(_("There is nothing to decide any more."), session)
     if choice == "cancel":
-        callback.end(caller, session, "you kept the connection as it was", outcome="CANCELLED")
+        callback.end(caller, session, gettext_noop("you kept the connection as it was"), outcome="CANCELLED")
         signing_in.abandon(session)
     elif choice == "add" or (choice == "replace" and callback.can_replace(session)):
         try:
             _keep(caller, session, half, session.connection if choice == "replace" else None, begun=half.session)
         except Overtaken:
-            raise Refused("This request was ended meanwhile. Nothing was stored.", session) from None
+            raise Refused(_("This request was ended meanwhile. Nothing was stored."), session) from None
     else:
-        raise Refused("That cannot be chosen here.", session)
+        raise Refused(_("That cannot be chosen here."), session)
 
 
 def _keep(caller: Caller, session: OAuthSession, half: HalfOpen, renew: Connection | None, *, begun: str) -> None:

@@ -12,6 +12,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from apikeys.statements import Mark, Update
 
@@ -79,8 +80,8 @@ class Refreshable(models.Model):
     """
 
     class Status(models.TextChoices):
-        ACTIVE = "active"
-        NEEDS_REAUTH = "needs_reauth", "needs you"
+        ACTIVE = "active", gettext_lazy("Active")
+        NEEDS_REAUTH = "needs_reauth", gettext_lazy("needs you")
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=300, blank=True)

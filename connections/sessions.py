@@ -12,6 +12,8 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apikeys.ledger import Caller, record
 from connections import connect, errors, signing_in
@@ -198,11 +200,11 @@ def open_link(caller: Caller, session_id: UUID) -> OAuthSession:
     """
     session = OAuthSession.objects.select_related("provider", "key", "connection", "user").filter(pk=session_id).first()
     if session is None:
-        raise Refused("There is no such request. The link may be incomplete.")
+        raise Refused(_("There is no such request. The link may be incomplete."))
     if session.user_id != caller.user.pk:
         owner = Caller(user=session.user, key=session.key, address=caller.address, request_id=caller.request_id)
         record(owner, "session.open", outcome="OTHER_USER", provider=session.provider_id)
-        raise NotYours("This link was made for another person. Ask your agent for one of your own.")
+        raise NotYours(_("This link was made for another person. Ask your agent for one of your own."))
     return session
 
 
@@ -215,7 +217,7 @@ def choose(session: OAuthSession, way: str | None) -> None:
     if way is None:
         way = session.way if session.way in ready else next(iter(ready), session.way)
     if way not in ready:
-        raise Refused(f"{session.provider} cannot be connected here in this way.", session)
+        raise Refused(_("{provider} cannot be connected here in this way.").format(provider=session.provider), session)
     if way != session.way:
         session.way, spec = way, ready[way]
         renew = session.connection
@@ -233,7 +235,7 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
     try:
         state, nonce, verifier = session.start()
     except ValueError:
-        raise Refused("This link was used already or is older than 10 minutes.", session) from None
+        raise Refused(_("This link was used already or is older than 10 minutes."), session) from None
     browser[nonce_name(session)] = nonce
     record(caller, "session.start", provider=session.provider_id)
     return oauth.authorize_url(
@@ -250,9 +252,10 @@ def check_usable(session: OAuthSession) -> None:
     """The operator may have disabled the provider, and the user revoked the key, since the link was made."""
     provider = session.provider
     if not provider.enabled or not provider.is_known() or session.way not in provider.ready_ways():
-        raise Refused(f"{provider} cannot be connected here any more; the operator has turned it off.")
+        said = _("{provider} cannot be connected here any more; the operator has turned it off.")
+        raise Refused(said.format(provider=provider))
     if session.key and not session.key.is_usable():
-        raise Refused("The key that asked for this has been revoked or has expired.")
+        raise Refused(_("The key that asked for this has been revoked or has expired."))
 
 
 def again(caller: Caller, session: OAuthSession) -> OAuthSession:
@@ -271,10 +274,10 @@ def again(caller: Caller, session: OAuthSession) -> OAuthSession:
             return_url=session.return_url,
             expires_at=timezone.now() + LIFETIME,
         )
-        session.fail("the user began again")
+        session.fail(gettext_noop("the user began again"))
         ended = OAuthSession.objects.filter(pk=session.pk, successor=None, status=OAuthSession.Status.FAILED)
         if not ended.update(successor=successor):
-            raise Refused("This link was used already, or was begun again elsewhere.")
+            raise Refused(_("This link was used already, or was begun again elsewhere."))
         record(caller, "session.again", provider=session.provider_id)
     signing_in.abandon(session)
     return successor

@@ -8,6 +8,7 @@ import structlog
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError as QueueAway
 
 from apikeys.ledger import Caller
@@ -27,6 +28,7 @@ SESSIONS_KEPT = dt.timedelta(days=7)
 REFRESHES_KEPT = dt.timedelta(days=30)
 NOTICES_KEPT = dt.timedelta(days=30)
 FLIGHT_PATIENCE = 45.0
+UNDECIDED = gettext_noop("nobody decided in time")
 
 
 def ring_for(connection: Connection) -> None:
@@ -131,7 +133,7 @@ def tidy() -> None:
     now = timezone.now()
     for session in OAuthSession.objects.forgotten():
         if session.status == OAuthSession.Status.CONFIRMING:
-            callback.drop(Caller(user=session.user), session, "nobody decided in time", outcome="UNDECIDED")
+            callback.drop(Caller(user=session.user), session, UNDECIDED, outcome="UNDECIDED")
         else:
             give_up(session)
     OAuthSession.objects.filter(created_at__lt=now - SESSIONS_KEPT).delete()

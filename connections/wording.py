@@ -2,82 +2,90 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey, AuditEvent
 from providers.models import Provider
 from providers.spec import ProviderSpec
 
+# Of a deed of an agent: with the name of its key. The user's own, without one, stand in `YOURS`.
 DEEDS = {
-    "token.fetch": "fetched a credential of {provider}",
-    "session.create": "asked for a link to connect {provider}",
-    "session.start": "You began to connect {provider}",
-    "session.open": "Another person opened a link of yours for {provider}",
-    "session.callback": "An answer that belongs to no request came back for {provider}",
-    "session.paste": "A credential of {provider} was not kept",
-    "session.login": "A step of signing in to {provider} was refused",
-    "session.fail": "Connecting {provider} ended without a connection",
-    "session.again": "You began again to connect {provider}",
-    "connection.add": "{provider} was connected",
-    "connection.lose": "{provider} refused to renew its token: it needs you",
-    "connection.renew": "{provider} was connected again",
-    "connection.rename": "{provider} got another name from you",
-    "connection.default": "Agents that name no account of {provider} get this one",
-    "connection.test": "You tested {provider}",
-    "connection.disconnect": "{provider} was disconnected",
-    "key.issue": "An API key was made",
-    "key.revoke": "An API key was revoked",
-    "key.restore": "The revocation of an API key was undone",
-    "key.rotate": "An API key is being replaced",
-    "key.rename": "An API key was renamed",
-    "invitation.send": "You invited somebody",
-    "invitation.revoke": "You withdrew an invitation",
-    "invitation.accept": "You accepted an invitation",
-    "account.delete": "The account was deleted",
+    "token.fetch": _("{key} fetched a credential of {provider}"),
+    "session.create": _("{key} asked for a link to connect {provider}"),
+    "session.start": _("You began to connect {provider}"),
+    "session.open": _("Another person opened a link of yours for {provider}"),
+    "session.callback": _("An answer that belongs to no request came back for {provider}"),
+    "session.paste": _("A credential of {provider} was not kept"),
+    "session.login": _("A step of signing in to {provider} was refused"),
+    "session.fail": _("Connecting {provider} ended without a connection"),
+    "session.again": _("You began again to connect {provider}"),
+    "connection.add": _("{provider} was connected"),
+    "connection.lose": _("{provider} refused to renew its token: it needs you"),
+    "connection.renew": _("{provider} was connected again"),
+    "connection.rename": _("{provider} got another name from you"),
+    "connection.default": _("Agents that name no account of {provider} get this one"),
+    "connection.test": _("You tested {provider}"),
+    "connection.disconnect": _("{provider} was disconnected"),
+    "key.issue": _("An API key was made"),
+    "key.revoke": _("An API key was revoked"),
+    "key.restore": _("The revocation of an API key was undone"),
+    "key.rotate": _("An API key is being replaced"),
+    "key.rename": _("An API key was renamed"),
+    "invitation.send": _("You invited somebody"),
+    "invitation.revoke": _("You withdrew an invitation"),
+    "invitation.accept": _("You accepted an invitation"),
+    "account.delete": _("The account was deleted"),
 }
-REFUSED = {"token.fetch": "was refused a credential of {provider}"}
-BY_AGENTS = ("token.fetch", "session.create")
+REFUSED = {"token.fetch": _("{key} was refused a credential of {provider}")}
+YOURS = {
+    "token.fetch": _("You fetched a credential of {provider}"),
+    "session.create": _("You asked for a link to connect {provider}"),
+}
+YOURS_REFUSED = {**YOURS, "token.fetch": _("You were refused a credential of {provider}")}
 # The codes that an event may end with instead of “ok”, in a few words.
 OUTCOMES = {
-    "FORBIDDEN": "the key may not use it",
-    "INTEGRATION_NOT_FOUND": "not connected",
-    "PROVIDER_NOT_FOUND": "no such provider",
-    "SERVICE_NOT_FOUND": "no such service",
-    "ACCOUNT_NOT_FOUND": "no such account",
-    "ACCOUNT_AMBIGUOUS": "several accounts of that name",
-    "PROVIDER_NOT_CONFIGURED": "the operator has to set it up",
-    "MISSING_SCOPES": "not granted",
-    "TOKEN_EXPIRED": "it needs you",
-    "PROVIDER_UNAVAILABLE": "the provider failed",
-    "SERVICE_UNAVAILABLE": "the database was away",
-    "REFUSED": "refused at the provider",
-    "PROVIDER_REFUSED": "the provider refused",
-    "STATE_UNKNOWN": "belongs to no request",
-    "EXCHANGE_FAILED": "the provider gave no token",
-    "NOTHING_THERE": "nothing to connect there",
-    "CANCELLED": "you cancelled it",
-    "UNDECIDED": "nobody decided in time",
-    "OTHER_ACCOUNT": "another account",
-    "OTHER_USER": "another person",
-    "OTHER_BROWSER": "another browser",
-    "UNREACHABLE": "the provider was not reached",
+    "FORBIDDEN": _("the key may not use it"),
+    "INTEGRATION_NOT_FOUND": _("not connected"),
+    "PROVIDER_NOT_FOUND": _("no such provider"),
+    "SERVICE_NOT_FOUND": _("no such service"),
+    "ACCOUNT_NOT_FOUND": _("no such account"),
+    "ACCOUNT_AMBIGUOUS": _("several accounts of that name"),
+    "PROVIDER_NOT_CONFIGURED": _("the operator has to set it up"),
+    "MISSING_SCOPES": _("not granted"),
+    "TOKEN_EXPIRED": _("it needs you"),
+    "PROVIDER_UNAVAILABLE": _("the provider failed"),
+    "SERVICE_UNAVAILABLE": _("the database was away"),
+    "REFUSED": _("refused at the provider"),
+    "PROVIDER_REFUSED": _("the provider refused"),
+    "STATE_UNKNOWN": _("belongs to no request"),
+    "EXCHANGE_FAILED": _("the provider gave no token"),
+    "NOTHING_THERE": _("nothing to connect there"),
+    "CANCELLED": _("you cancelled it"),
+    "UNDECIDED": _("nobody decided in time"),
+    "OTHER_ACCOUNT": _("another account"),
+    "OTHER_USER": _("another person"),
+    "OTHER_BROWSER": _("another browser"),
+    "UNREACHABLE": _("the provider was not reached"),
 }
 # What providers answer instead of a token, by whose matter it is: the user's, then the operator's.
 REASONS = {
-    "invalid_grant": "{provider} has ended the permission: it was withdrawn, it lapsed, or the password was changed",
-    "invalid_refresh_token": "{provider} does not know the refresh token any more",
-    "bad_refresh_token": "{provider} does not know the refresh token any more: it lapsed, or was withdrawn",
-    "token_revoked": "{provider} has ended the permission: it was withdrawn",
-    "account_inactive": "the account at {provider} is turned off, or was removed from its workspace",
-    "invalid_client": "{provider} does not accept the client's id or secret",
-    "invalid_client_id": "{provider} does not know the client's id",
-    "bad_client_secret": "{provider} does not accept the client's secret",
-    "incorrect_client_credentials": "{provider} does not accept the client's id or secret",
-    "unauthorized_client": "{provider} does not let this client ask for tokens",
+    "invalid_grant": _("{provider} has ended the permission: it was withdrawn, it lapsed, or the password was changed"),
+    "invalid_refresh_token": _("{provider} does not know the refresh token any more"),
+    "bad_refresh_token": _("{provider} does not know the refresh token any more: it lapsed, or was withdrawn"),
+    "token_revoked": _("{provider} has ended the permission: it was withdrawn"),
+    "account_inactive": _("the account at {provider} is turned off, or was removed from its workspace"),
+    "invalid_client": _("{provider} does not accept the client's id or secret"),
+    "invalid_client_id": _("{provider} does not know the client's id"),
+    "bad_client_secret": _("{provider} does not accept the client's secret"),
+    "incorrect_client_credentials": _("{provider} does not accept the client's id or secret"),
+    "unauthorized_client": _("{provider} does not let this client ask for tokens"),
 }
 # A code, and a remark of ours in brackets behind it.
 CODED = re.compile(r"(?P<code>[\w.-]+)(?P<remark> \(.*\))?")
@@ -105,22 +113,26 @@ def lines(events: Iterable[AuditEvent], user: User) -> list[Line]:
     keys = dict(ApiKey.objects.of(user).values_list("pk", "name"))
     rows = Provider.objects.defer("client_secret").filter(code__in={one.provider for one in listed})
     specs = {row.code: row.spec for row in rows if row.is_known()}
-    return [
-        Line(one, sentence(one, keys.get(one.api_key_id, ""), specs.get(one.provider)), specs.get(one.provider))
-        for one in listed
-    ]
+    deed = cache(_deed)
+    return [Line(one, _sentence(one, keys, specs.get(one.provider), deed), specs.get(one.provider)) for one in listed]
 
 
-def sentence(row: AuditEvent, key_name: str, spec: ProviderSpec | None) -> str:
+def _sentence(
+    row: AuditEvent, keys: Mapping[str, str], spec: ProviderSpec | None, deed: Callable[[str, bool, bool], str]
+) -> str:
     """One event as a sentence: who did what, and to which account."""
-    deeds = DEEDS if row.outcome == "ok" else {**DEEDS, **REFUSED}
-    provider = spec.name if spec else row.provider or "a provider"
-    text = deeds.get(row.action, row.action).format(provider=provider)
-    if row.action in BY_AGENTS:
-        text = f"{key_name or ('Key ' + row.api_key_id if row.api_key_id else 'You')} {text}"
+    provider = spec.name if spec else row.provider or gettext("a provider")
+    key = keys.get(row.api_key_id) or (gettext("Key {id}").format(id=row.api_key_id) if row.api_key_id else "")
+    text = deed(row.action, row.outcome == "ok", bool(key)).format(provider=provider, key=key)
     if row.action in NAMED and row.detail:
         text = f"{text}: {row.detail}"
     return f"{text} ({row.account})" if row.account not in ("", provider) else text
+
+
+def _deed(action: str, is_ok: bool, has_key: bool) -> str:
+    """What was done, or refused, with places for the names. Looked up once for many events that are alike."""
+    special = ({} if is_ok else REFUSED) if has_key else (YOURS if is_ok else YOURS_REFUSED)
+    return str({**DEEDS, **special}.get(action, action))
 
 
 def reason_in_words(provider_name: str, reason: str) -> str:
@@ -131,5 +143,5 @@ def reason_in_words(provider_name: str, reason: str) -> str:
     coded = CODED.fullmatch(reason)
     if coded is None:
         return reason
-    known = REASONS.get(coded["code"], "{provider} answered “{code}”")
+    known = REASONS.get(coded["code"]) or _("{provider} answered “{code}”")
     return known.format(provider=provider_name, code=coded["code"]) + (coded["remark"] or "")

@@ -14,77 +14,25 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from providers import oauth, registry, search
-from providers.filters import CategoryFilter
+from providers.filters import KINDS, CategoryFilter, ClientFilter, KindFilter, known
 from providers.forms import ProviderForm
 from providers.models import Provider
 from providers.oauth_parts import OAuth
 from providers.own import OwnProviderAdmin
 
-KINDS = {"oauth2": "OAuth", "api_key": "API key", "basic": "Basic", "mtproto": "Telegram session"}
-CLIENT_STATES = {"set": "success", "no secret": "warning", "not set": "warning", "refused": "danger"}
-ABOUT_APP = (
+CLIENT_STATES = {"set": "success", "no_secret": "warning", "not_set": "warning", "refused": "danger"}
+CLIENT_NAMES = {"set": _("set"), "no_secret": _("no secret"), "not_set": _("not set"), "refused": _("refused")}
+ABOUT_APP = _(
     "Optional. With an app set here, people who sign in with their phone are not asked for one of their own. Its ID "
     "and hash become part of each connection made so and are handed to its agents, who cannot use the session without."
 )
 # What saving a form field writes.
 COLUMNS = {"new_secret": "client_secret", "forget_secret": "client_secret"}
-
-
-def sent_there() -> Q:
-    """The rows whose users are sent to the provider, which takes an OAuth client of the operator's."""
-    return Q(code__in=[row.code for row in _known() if row.spec.sign_in])
-
-
-def waiting_for_client() -> Q:
-    """The rows that nobody can connect before the operator has set an OAuth client."""
-    return Q(code__in=[row.code for row in _known() if not row.is_configured()])
-
-
-def of_kind(kind: str) -> Q:
-    """The rows that are connected in a way with this `auth`."""
-    return Q(code__in=[row.code for row in _known() if kind in {way.auth for way in row.spec.every_way().values()}])
-
-
-def _known() -> list[Provider]:
-    """Every row with a specification, its own or the catalogue's: what stands in files no query can look at."""
-    return Provider.objects.defer("client_secret").known()
-
-
-class KindFilter(admin.SimpleListFilter):
-    """How users connect it."""
-
-    title = "kind"
-    parameter_name = "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(KINDS.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
-        return queryset.filter(of_kind(str(self.value()))) if self.value() in KINDS else queryset
-
-
-class ClientFilter(admin.SimpleListFilter):
-    """Whether users can connect it already."""
-
-    title = "state"
-    parameter_name = "client"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        client = {"set": "OAuth client set", "missing": "OAuth client not set", "refused": "OAuth client refused"}
-        return [("ready", "Ready"), *client.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
-        refused = Q(client_refused_at__isnull=False)
-        if self.value() == "ready":
-            return queryset.exclude(waiting_for_client() | refused)
-        if self.value() == "missing":
-            return queryset.filter(sent_there(), client_id="")
-        if self.value() == "set":
-            return queryset.filter(sent_there()).exclude(Q(client_id="") | refused)
-        return queryset.filter(refused) if self.value() == "refused" else queryset
 
 
 @admin.register(Provider)
@@ -97,7 +45,7 @@ class ProviderAdmin(OwnProviderAdmin):
     list_filter = (ClientFilter, CategoryFilter, KindFilter, "enabled")
     list_fullwidth = True
     search_fields = ("code",)
-    search_help_text = "Name, other name, code or service"
+    search_help_text = _("Name, other name, code or service")
     actions = ("enable", "disable")
     readonly_fields = (
         *("code", "kind", "documentation", "services", "checked", "connected", "file_removed"),
@@ -118,16 +66,16 @@ class ProviderAdmin(OwnProviderAdmin):
         self, request: HttpRequest, queryset: QuerySet[Provider], search_term: str
     ) -> tuple[QuerySet[Provider], bool]:
         """As users find it: by names, services and uses. A row whose file is gone has its code alone."""
-        found = search.ranked(search_term, {row.code: row.spec for row in _known()})
+        found = search.ranked(search_term, {row.code: row.spec for row in known()})
         return queryset.filter(Q(code__in=found) | Q(code__icontains=search_term.strip())), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         """The OAuth client only where the provider has one."""
         if obj is None:
-            return (("Provider of your own", {"fields": ("enabled", "specification")}),)
+            return ((_("Provider of your own"), {"fields": ("enabled", "specification")}),)
         closed = not obj.specification and not request.POST.get("specification")
         classes = ("collapse",) if closed else ()
-        own = ("Specification of your own", {"fields": ("specification",), "classes": classes})
+        own = (_("Specification of your own"), {"fields": ("specification",), "classes": classes})
         if not obj.is_known():
             return ((None, {"fields": ("code", "file_removed", "connected", "enabled")}), own)
         facts = ("code", "kind", "documentation", "services", "checked", "connected", "enabled")
@@ -135,11 +83,11 @@ class ProviderAdmin(OwnProviderAdmin):
         scopes = ("scopes", "extra_scopes")
         sets: list[Any] = [(None, {"fields": facts})]
         if obj.spec.sign_in:
-            sets.append(("OAuth client", {"fields": (*client, *scopes)}))
+            sets.append((_("OAuth client"), {"fields": (*client, *scopes)}))
         elif obj.spec.login_way:
-            sets.append(("App", {"fields": ("client_id", "new_secret", "forget_secret"), "description": ABOUT_APP}))
+            sets.append((_("App"), {"fields": ("client_id", "new_secret", "forget_secret"), "description": ABOUT_APP}))
         elif obj.spec.oauth:
-            sets.append(("Scopes", {"fields": scopes}))
+            sets.append((_("Scopes"), {"fields": scopes}))
         return (*sets, own)
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
@@ -155,84 +103,86 @@ class ProviderAdmin(OwnProviderAdmin):
 
     # What the list and the page show.
 
-    @display(description="Provider", ordering="code")
+    @display(description=_("Provider"), ordering="code")
     def name(self, row: Provider) -> str:
         """Its name with its logo, or with its first letter."""
         path = f"logos/{row.code}.svg"
         logo = static(path) if finders.find(path) else ""
         return render_to_string("admin/providers/name.html", {"name": str(row), "logo": logo})
 
-    @display(description="Kind")
+    @display(description=_("Kind"))
     def kind(self, row: Provider) -> str:
         """How it is connected."""
         if not row.is_known():
-            return "file removed"
-        return ", ".join(dict.fromkeys(KINDS[spec.auth] for spec in row.spec.every_way().values()))
+            return gettext("file removed")
+        return ", ".join(dict.fromkeys(str(KINDS[spec.auth]) for spec in row.spec.every_way().values()))
 
-    @display(description="OAuth client", label=CLIENT_STATES, ordering="client_id")
-    def client(self, row: Provider) -> str | None:
+    @display(description=_("OAuth client"), label=CLIENT_STATES, ordering="client_id")
+    def client(self, row: Provider) -> tuple[str, str] | None:
         """Whether the operator has set one, and whether the provider takes it."""
         rule = _sign_in(row)
         if rule is None:
             return None
-        if row.client_refused_at:
-            return "refused"
-        if not row.client_id:
-            return "not set"
-        return "set" if getattr(row, "has_secret", False) or rule.client_auth == "none" else "no secret"
+        has_secret = getattr(row, "has_secret", False) or rule.client_auth == "none"
+        state = "refused" if row.client_refused_at else "not_set" if not row.client_id else "set"
+        state = "no_secret" if state == "set" and not has_secret else state
+        return state, str(CLIENT_NAMES[state])
 
-    @display(description="Connections", ordering="connection_count")
+    @display(description=_("Connections"), ordering="connection_count")
     def connected(self, row: Provider) -> SafeString:
         """How many there are, and where they are listed."""
         url = f"{reverse('admin:connections_connection_changelist')}?provider__code__exact={row.code}"
         return format_html('<a href="{}" class="text-link">{}</a>', url, getattr(row, "connection_count", 0))
 
-    @display(description="Documentation")
+    @display(description=_("Documentation"))
     def documentation(self, row: Provider) -> SafeString | None:
         """Where its API is described."""
         return _link(row.spec.docs_url)
 
-    @display(description="Services")
+    @display(description=_("Services"))
     def services(self, row: Provider) -> str:
         """What agents may ask for by name."""
         return ", ".join(service.code for service in row.spec.services)
 
-    @display(description="Checked against")
+    @display(description=_("Checked against"))
     def checked(self, row: Provider) -> str:
         """Where the facts come from."""
         return str(row.spec.checked)
 
-    @display(description="Specification")
+    @display(description=_("Specification"))
     def file_removed(self, row: Provider) -> str:
         """Why there is so little to see."""
-        return "Its file was removed from the catalogue. Its connections are kept, and refused."
+        return gettext("Its file was removed from the catalogue. Its connections are kept, and refused.")
 
-    @display(description="How to register it")
+    @display(description=_("How to register it"))
     def steps(self, row: Provider) -> str:
         """From the provider's console to the first connection, with the scopes of every service to paste."""
         spec = row.spec.sign_in
         if spec is None or spec.oauth is None:
             return ""
         scopes = dict.fromkeys([*spec.scopes_for(list(spec.services)), *row.scopes_beside(spec)])
-        copy = render_to_string("admin/providers/copy.html", {"text": " ".join(scopes), "what": " the scopes"})
+        copy = render_to_string(
+            "admin/providers/copy.html", {"text": " ".join(scopes), "what": gettext("Copy the scopes")}
+        )
         place = _link(spec.oauth.registration_url or spec.docs_url)
         told = {"registration": place, "scopes": scopes, "copy_scopes": copy, "name": spec.name, "code": spec.code}
         return render_to_string("admin/providers/steps.html", {**told, "is_public": spec.oauth.client_auth == "none"})
 
-    @display(description="Redirect URI")
+    @display(description=_("Redirect URI"))
     def redirect_uri(self, row: Provider) -> str:
         """To be registered with the OAuth client, exactly so."""
         return render_to_string("admin/providers/copy.html", {"text": oauth.redirect_uri(row.code)})
 
-    @display(description="Hosts")
+    @display(description=_("Hosts"))
     def hosts(self, row: Provider) -> str:
         """Where users are sent, and where codes and refresh tokens are."""
         rule = _sign_in(row)
         if rule is None:
             return ""
-        return f"users go to {urlsplit(rule.authorize_url).netloc}, tokens come from {urlsplit(rule.token_url).netloc}"
+        said = gettext("users go to {authorize}, tokens come from {token}")
+        return said.format(authorize=urlsplit(rule.authorize_url).netloc, token=urlsplit(rule.token_url).netloc)
 
-    @display(description="Scopes")
+    @display(description=_("Scopes"))
     def scopes(self, row: Provider) -> SafeString:
         """What a link asks for that names neither services nor scopes."""
         spec = row.spec.sign_in or row.spec.by_way("")
@@ -240,15 +190,19 @@ class ProviderAdmin(OwnProviderAdmin):
 
     # Turning on and off, and deleting.
 
-    @admin.action(description="Turn the chosen providers on", permissions=["change"])
+    @admin.action(description=_("Turn the chosen providers on"), permissions=["change"])
     def enable(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
         """Users may connect them and agents fetch from them."""
-        self.message_user(request, f"{rows.update(enabled=True)} turned on.", messages.SUCCESS)
+        number = rows.update(enabled=True)
+        said = ngettext("%(number)d turned on.", "%(number)d turned on.", number)
+        self.message_user(request, said % {"number": number}, messages.SUCCESS)
 
-    @admin.action(description="Turn the chosen providers off", permissions=["change"])
+    @admin.action(description=_("Turn the chosen providers off"), permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[Provider]) -> None:
         """Connections are kept, and refused."""
-        self.message_user(request, f"{rows.update(enabled=False)} turned off.", messages.SUCCESS)
+        number = rows.update(enabled=False)
+        said = ngettext("%(number)d turned off.", "%(number)d turned off.", number)
+        self.message_user(request, said % {"number": number}, messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:
         """Only a provider of the operator's own; the catalogue's are turned off instead."""
@@ -257,12 +211,15 @@ class ProviderAdmin(OwnProviderAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What would go, old connect links with it, and in a few words what forbids it and what to do."""
-        _, counts, _, protected = super().get_deleted_objects(objs, request)
+        __, counts, __, protected = super().get_deleted_objects(objs, request)
         held: list[str] = [_connected(row) for row in objs if row.connection_count]
         if protected and not held:
-            held = ["Somebody is asked right now whose account it is. That ends by itself within half an hour."]
+            held = [
+                gettext("Somebody is asked right now whose account it is. That ends by itself within half an hour.")
+            ]
         links = sum(number for name, number in counts.items() if name != Provider._meta.verbose_name_plural)
-        what = [str(row) for row in objs] + ([f"{links} old connect links"] if links else [])
+        old = ngettext("%(number)d old connect link", "%(number)d old connect links", links)
+        what = [str(row) for row in objs] + ([old % {"number": links}] if links else [])
         return what, {"providers": len(objs), **({"connect links": links} if links else {})}, set(), held
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponseBase:
@@ -270,7 +227,7 @@ class ProviderAdmin(OwnProviderAdmin):
         try:
             answer: HttpResponseBase = super().delete_view(request, object_id, extra_context)
         except ProtectedError:
-            self.message_user(request, "It is in use meanwhile, and was kept.", messages.ERROR)
+            self.message_user(request, _("It is in use meanwhile, and was kept."), messages.ERROR)
             return redirect("admin:providers_provider_change", object_id)
         return answer
 
@@ -283,10 +240,13 @@ def _sign_in(row: Provider) -> OAuth | None:
 
 def _connected(row: Provider) -> SafeString:
     number = row.connection_count  # type: ignore[attr-defined]
-    what = "connection uses" if number == 1 else "connections use"
-    how = "Turn the provider off, and let their users disconnect them on their dashboards, or delete them"
+    use = ngettext("{number} connection uses {provider}.", "{number} connections use {provider}.", number)
+    how = gettext(
+        "Turn the provider off, and let their users disconnect them on their dashboards, or delete them "
+        '<a href="{url}" class="text-link">here</a>.'
+    )
     url = f"{reverse('admin:connections_connection_changelist')}?provider__code__exact={row.code}"
-    return format_html('{} {} {}. {} <a href="{}" class="text-link">here</a>.', number, what, row, how, url)
+    return format_html(f"{use} {how}", number=number, provider=row, url=url)
 
 
 def _link(url: str) -> SafeString | None:

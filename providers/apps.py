@@ -2,6 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 def _make_rows(using: str, **_: Any) -> None:
@@ -12,7 +13,7 @@ def _make_rows(using: str, **_: Any) -> None:
 
 class ProvidersConfig(AppConfig):
     name = "providers"
-    verbose_name = "Providers"
+    verbose_name = _("Providers")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

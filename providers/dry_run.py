@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 from providers import oauth
 from providers.call import prepare
 from providers.parts import CredentialField, Input, Service
@@ -88,20 +90,20 @@ def _samples(spec: ProviderSpec, values: dict[str, str]) -> Iterator[Sample]:
         headers = {name: fill(template, spec.values(values)) for name, template in spec.verify.headers.items()}
         address = f"{spec.verify.method} {fill(spec.verify.url, spec.values(values), url=True)}"
         yield Sample(
-            "To check a credential", address, {**_headers(spec, call.headers, values), **headers}, call.query or {}
+            _("To check a credential"), address, {**_headers(spec, call.headers, values), **headers}, call.query or {}
         )
     if spec.oauth and spec.oauth.identity:
         asked = spec.oauth.identity
         headers = {name: fill(template, spec.values(values)) for name, template in asked.headers.items()}
         address = f"{asked.method} {fill(asked.url, spec.values(values), url=True)}"
-        yield Sample("To learn whose account it is", address, {"Authorization": "Bearer ACCESS-TOKEN", **headers})
+        yield Sample(_("To learn whose account it is"), address, {"Authorization": "Bearer ACCESS-TOKEN", **headers})
     for service in spec.services or (None,):
         yield _call(spec, values, service)
 
 
 def _call(spec: ProviderSpec, values: dict[str, str], service: Service | None) -> Sample:
     call = prepare(spec, values, service=service)
-    title = f"An agent's call to {service.name}" if service else "An agent's call"
+    title = _("An agent's call to {service}").format(service=service.name) if service else _("An agent's call")
     return Sample(title, call.base_url or "", _headers(spec, call.headers, values), call.query or {})
 
 

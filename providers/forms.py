@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminTextareaWidget,
@@ -21,7 +23,7 @@ CODE = r"^[a-z0-9][a-z0-9_-]*$"
 # RFC 6749, appendix A.4.
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 # What the OAuth client is called where people sign in on Akhrot's own pages.
-APP_LABELS = {"client_id": "API ID", "new_secret": "API hash", "forget_secret": "Forget the API hash"}
+APP_LABELS = {"client_id": _("API ID"), "new_secret": _("API hash"), "forget_secret": _("Forget the API hash")}
 
 
 # The panel below the field follows what is typed. Of the form only what is named travels: no secret that stands in it.
@@ -67,15 +69,17 @@ class IssuerForm(forms.Form):
     issuer = forms.CharField(
         max_length=2000,
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://login.example.com", "inputmode": "url"}),
-        help_text="The issuer's address, exactly as its discovery document has it",
+        help_text=_("The issuer's address, exactly as its discovery document has it"),
     )
     name = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget())
     code = forms.RegexField(CODE, required=False, max_length=64, widget=UnfoldAdminTextInputWidget())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].help_text = "For people; empty: from the issuer's host"
-        self.fields["code"].help_text = "Agents send it: small letters, digits, - and _; empty: from the issuer's host"
+        self.fields["name"].help_text = _("For people; empty: from the issuer's host")
+        self.fields["code"].help_text = _(
+            "Agents send it: small letters, digits, - and _; empty: from the issuer's host"
+        )
 
     def clean(self) -> dict[str, Any]:
         """Ask the issuer. What it says is in ``discovered``; without a code, one that no provider has."""
@@ -101,7 +105,7 @@ class ScopesField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         scopes = list(dict.fromkeys((value or "").split()))
         if unfit := [scope for scope in scopes if not SCOPE.fullmatch(scope)]:
-            raise forms.ValidationError(f"This cannot be a scope: {unfit[0]}")
+            raise forms.ValidationError(gettext("This cannot be a scope: {scope}").format(scope=unfit[0]))
         return scopes
 
     def prepare_value(self, value: Any) -> str:
@@ -112,12 +116,16 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     """The operator's part of a provider, or a whole provider of his own."""
 
     new_secret = forms.CharField(
-        label="OAuth client secret",
+        label=_("OAuth client secret"),
         required=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
-    forget_secret = forms.BooleanField(label="Forget the client secret", required=False, widget=UnfoldBooleanWidget())
-    extra_scopes = ScopesField(required=False, help_text="Asked for beside the specification's own, one in each line")
+    forget_secret = forms.BooleanField(
+        label=_("Forget the client secret"), required=False, widget=UnfoldBooleanWidget()
+    )
+    extra_scopes = ScopesField(
+        required=False, help_text=_("Asked for beside the specification's own, one in each line")
+    )
     specification = SpecificationField(required=False)
 
     class Meta:
@@ -129,9 +137,9 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         # As the admin's query notes it: opening the secret would fail where its seal is broken.
         held = getattr(self.instance, "has_secret", False)
         self.fields["new_secret"].help_text = (
-            "Set. It is never shown: leave this empty to keep it."
+            _("Set. It is never shown: leave this empty to keep it.")
             if held
-            else "Not set. It is sealed, and never shown again."
+            else _("Not set. It is sealed, and never shown again.")
         )
         self.fields["forget_secret"].disabled = not held
         self.fields["specification"].help_text = self._about_specification()
@@ -145,18 +153,19 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         return known and self.instance.spec.sign_in is None and self.instance.spec.login_way is not None
 
     def _about_specification(self) -> str:
-        schema = "TOML or JSON in the schema of the catalogue's files (docs/providers.md); kept as JSON."
+        schema = gettext("TOML or JSON in the schema of the catalogue's files (docs/providers.md); kept as JSON.")
         if self.instance._state.adding:
-            return f"{schema} Its code becomes the provider's code."
+            return schema + " " + gettext("Its code becomes the provider's code.")
         if self.instance.code in registry.catalogue():
-            return f"{schema} It takes the place of the catalogue's file; empty: the catalogue's file holds."
+            holds = gettext("It takes the place of the catalogue's file; empty: the catalogue's file holds.")
+            return schema + " " + holds
         return schema
 
     def clean_specification(self) -> Any:
         """A provider that the catalogue does not have needs one; its kind stays while somebody has it connected."""
         document = self.cleaned_data["specification"]
         if document is None and self.instance.code not in registry.catalogue():
-            raise forms.ValidationError("The catalogue has no such provider: give its whole specification.")
+            raise forms.ValidationError(_("The catalogue has no such provider: give its whole specification."))
         if self.instance._state.adding:
             self._take_code(document["code"])
         elif self.instance.is_known() and self.instance.connections.exists():
@@ -167,7 +176,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         """Where it is the id of an app for MTProto it is a number."""
         given = str(self.cleaned_data["client_id"]).strip()
         if self._takes_app() and given and not (given.isascii() and given.isdigit()):
-            raise forms.ValidationError("The API ID is a number.")
+            raise forms.ValidationError(_("The API ID is a number."))
         return given
 
     def _keep_kinds(self, document: Any) -> None:
@@ -177,18 +186,20 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         for way, now in self.instance.spec.every_way().items():
             if spec.has_way(way) and spec.by_way(way).auth != now.auth:
                 where = f"ways.{way}.auth" if way else "auth"
-                raise forms.ValidationError(f"specification: {where}: stays “{now.auth}” while there are connections.")
+                said = gettext("specification: {where}: stays “{auth}” while there are connections.")
+                raise forms.ValidationError(said.format(where=where, auth=now.auth))
 
     def _take_code(self, code: str) -> None:
         if Provider.objects.filter(pk=code).exists():
-            raise forms.ValidationError(f"specification: code: “{code}” is there already; open it and change it there.")
+            said = gettext("specification: code: “{code}” is there already; open it and change it there.")
+            raise forms.ValidationError(said.format(code=code))
         self.instance.code = code
 
     def clean(self) -> dict[str, Any]:
         """One cannot set and forget a secret at once."""
         data = super().clean() or {}
         if data.get("new_secret") and data.get("forget_secret"):
-            self.add_error("forget_secret", "Either give a new secret or forget the old one.")
+            self.add_error("forget_secret", _("Either give a new secret or forget the old one."))
         return data
 
     def is_valid(self) -> bool:

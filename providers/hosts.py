@@ -9,6 +9,8 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from django.utils.translation import gettext_noop
+
 from providers import http
 
 Use = Literal["part", "host", "address"]
@@ -20,7 +22,12 @@ _WHOLE = re.compile(r"\{(\w+)\}(?=[/?]|$)")
 _AUTHORITY = re.compile(r"https?://([^/?#]*)")
 # What no value in a host name may hold, and what would leave a label empty.
 _SIGNS = ("/", "@", ":", "?", "#", "\\", "%", " ", "..")
-SAID: dict[Use, str] = {"part": "part of a host name", "host": "a host name", "address": "an https address"}
+# What a value must be; English where it is kept or answered to agents.
+SAID: dict[Use, str] = {
+    "part": gettext_noop("part of a host name"),
+    "host": gettext_noop("a host name"),
+    "address": gettext_noop("an https address"),
+}
 
 
 def uses(url: str) -> Iterator[tuple[str, Use]]:

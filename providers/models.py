@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from providers import registry
 from providers.sealed import SealBroken, SealedTextField
@@ -54,15 +55,15 @@ class Provider(models.Model):
 
     code = models.CharField(primary_key=True, max_length=64)
     # The seal is bound to the primary key, which for a provider is its code.
-    enabled = models.BooleanField(default=True, help_text="Users may connect it and agents may fetch from it")
+    enabled = models.BooleanField(default=True, help_text=_("Users may connect it and agents may fetch from it"))
     client_id = models.CharField("OAuth client id", max_length=255, blank=True)
     client_secret = SealedTextField("OAuth client secret", blank=True, default="")
-    extra_scopes = models.JSONField(default=list, blank=True, help_text="Asked for beside the file's own")
+    extra_scopes = models.JSONField(default=list, blank=True, help_text=_("Asked for beside the file's own"))
     specification = models.JSONField(
         null=True,
         blank=True,
         validators=[_check_specification],
-        help_text="A whole provider of your own as JSON, in the schema of the catalogue's files",
+        help_text=_("A whole provider of your own as JSON, in the schema of the catalogue's files"),
     )
     client_refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     client_refusal = models.CharField(max_length=200, blank=True, editable=False)

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -17,7 +18,7 @@ from unfold.decorators import action
 from providers import registry, workbench
 from providers.forms import IssuerForm
 
-FROM_ISSUER = "Add from an OpenID Connect issuer"
+FROM_ISSUER = _("Add from an OpenID Connect issuer")
 # What an issuer said, from its page to the form in which it is looked through.
 DISCOVERED = "discovered_provider"
 
@@ -41,7 +42,7 @@ class OwnProviderAdmin(ModelAdmin):  # type: ignore[misc]
         context = {**self.admin_site.each_context(request), "opts": self.opts, "form": form, "title": FROM_ISSUER}
         return render(request, "admin/providers/issuer.html", context)
 
-    @action(description="Copy as my own", icon="content_copy", permissions=["copy"])  # type: ignore[untyped-decorator]
+    @action(description=_("Copy as my own"), icon="content_copy", permissions=["copy"])  # type: ignore[untyped-decorator]
     def copy_as_own(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Open the form of a provider with this one's specification under a new code."""
         return redirect(f"{reverse('admin:providers_provider_add')}?{urlencode({'copy': unquote(object_id)})}")

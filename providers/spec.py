@@ -6,10 +6,11 @@ Unknown keys are errors: a typing error in an operator's file must not be a sile
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Literal, Self
 
+from django.utils.translation import gettext_noop
 from pydantic import PrivateAttr, model_validator
 
 from providers import coherence, hosts, search
@@ -34,7 +35,13 @@ from providers.parts import (
 from providers.places import templates
 from providers.ways import Way, WayName, faults_of_ways, other_way, top_way
 
-WAY_NAMES = {"oauth2": "Sign in", "api_key": "API key", "basic": "API key", "mtproto": "Session"}
+WAY_NAMES = {
+    "oauth2": gettext_noop("Sign in"),
+    "api_key": gettext_noop("API key"),
+    "basic": gettext_noop("API key"),
+    "mtproto": gettext_noop("Session"),
+}
+OWN_APP = gettext_noop("Own app")
 
 
 class UnknownWay(LookupError):
@@ -144,7 +151,7 @@ class ProviderSpec(Part, defer_build=False):
     @property
     def way_name(self) -> str:
         """What this way to connect is called."""
-        return self.way.name or ("Own app" if self.oauth and self.is_pasted else WAY_NAMES[self.auth])
+        return self.way.name or (OWN_APP if self.oauth and self.is_pasted else WAY_NAMES[self.auth])
 
     @property
     def sign_in(self) -> "ProviderSpec | None":
@@ -242,8 +249,10 @@ class ProviderSpec(Part, defer_build=False):
         known = {**given, **{name: value for name, value in defaults.items() if not given.get(name)}}
         return {**known, **{name: rule.derive(known) for name, rule in self.maps.items()}}
 
-    def faults(self, given: dict[str, str]) -> dict[str, str]:
+    def faults(self, given: dict[str, str], say: Callable[[str], str] = str) -> dict[str, str]:
         """What is wrong with the values a person gave, by name; empty when they can be used.
+
+        `say` puts what people are told into their language. What is kept, or answered to agents, stays English.
 
         The patterns of fields are not among it, since they only warn; those of inputs are.
         """
@@ -253,13 +262,19 @@ class ProviderSpec(Part, defer_build=False):
             value = known.get(one.name, "")
             if not value:
                 if one.required:
-                    found[one.name] = f"{one.label} is missing"
+                    found[one.name] = say(gettext_noop("{label} is missing")).format(label=one.label)
             elif one.choices and value not in one.choices:
-                found[one.name] = f"{one.label} must be one of {', '.join(one.choices)}"
+                found[one.name] = say(gettext_noop("{label} must be one of {choices}")).format(
+                    label=one.label, choices=", ".join(one.choices)
+                )
             elif isinstance(one, Input) and not re.fullmatch(one.pattern, value):
-                found[one.name] = f"{one.label} does not look right"
+                found[one.name] = say(gettext_noop("{label} does not look right")).format(label=one.label)
         labels, misfits = {one.name: one.label for one in self.asked}, self.misfits(known)
-        return {**{name: f"{labels[name]} must be {said}" for name, said in misfits.items() if name in labels}, **found}
+        must = say(gettext_noop("{label} must be {what}"))
+        wrong = {
+            name: must.format(label=labels[name], what=say(said)) for name, said in misfits.items() if name in labels
+        }
+        return {**wrong, **found}
 
     def misfits(self, given: Mapping[str, str]) -> dict[str, str]:
         """Those of `given` that must not become part of an address, with what they should be.

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from providers import dry_run, http, oauth
 from providers.grants import ErrorAnswered
 from providers.http import ProviderUnavailable
@@ -13,11 +16,11 @@ from providers.spec import ProviderSpec
 from providers.verify import Verdict, verify, without_secrets
 
 WORDS = {
-    "works": "It works",
-    "restricted": "It is good, but may not make this very call",
-    "refused": "It is refused",
-    "unreachable": "The provider could not be asked",
-    "unknown": "Nothing was asked",
+    "works": gettext_lazy("It works"),
+    "restricted": gettext_lazy("It is good, but may not make this very call"),
+    "refused": gettext_lazy("It is refused"),
+    "unreachable": gettext_lazy("The provider could not be asked"),
+    "unknown": gettext_lazy("Nothing was asked"),
 }
 LEVELS: dict[str, Literal["good", "warning", "bad"]] = {"works": "good", "restricted": "good", "refused": "bad"}
 SHORTEST = 6
@@ -60,7 +63,7 @@ def _client_verdict(spec: ProviderSpec, values: Mapping[str, str]) -> Verdict:
 
 def _account(verdict: Verdict) -> str:
     names = " ".join(part for part in (verdict.label, verdict.account_id) if part)
-    return f"the account is {names}" if names else ""
+    return _("the account is {names}").format(names=names) if names else ""
 
 
 def ask_endpoints(spec: ProviderSpec, values: Mapping[str, str]) -> list[Finding]:
@@ -69,7 +72,7 @@ def ask_endpoints(spec: ProviderSpec, values: Mapping[str, str]) -> list[Finding
     The token endpoint gets a code and a client that are made up, which it must refuse with an error of OAuth (RFC 6749
     section 5.2); the authorization endpoint is opened as nobody. Neither changes anything there.
     """
-    if faults := spec.faults(dict(values)):
+    if faults := spec.faults(dict(values), say=_):
         return [Finding("bad", fault) for fault in faults.values()]
     try:
         with http.waiting_room():
@@ -78,17 +81,18 @@ def ask_endpoints(spec: ProviderSpec, values: Mapping[str, str]) -> list[Finding
         return [Finding("warning", busy.reason)]
     except ValueError:
         # A host name that an input fills, such as one with a broken "xn--" part.
-        return [Finding("bad", "The values given make no usable address")]
+        return [Finding("bad", _("The values given make no usable address"))]
 
 
 def _authorization_endpoint(url: str) -> Finding:
     try:
         answer = http.request("GET", url, headers={"Accept": "text/html"})
     except ProviderUnavailable as failure:
-        return Finding("bad", f"Authorization endpoint: {failure.reason}")
+        return Finding("bad", _("Authorization endpoint: {why}").format(why=failure.reason))
     if answer.status in MOVED_OR_GONE or answer.status >= 500:
-        return Finding("bad", f"Authorization endpoint: it answered {answer.status}, and should show a page")
-    return Finding("good", f"Authorization endpoint: it is there (status {answer.status})")
+        said = _("Authorization endpoint: it answered {status}, and should show a page")
+        return Finding("bad", said.format(status=answer.status))
+    return Finding("good", _("Authorization endpoint: it is there (status {status})").format(status=answer.status))
 
 
 def _token_endpoint(spec: ProviderSpec, values: Mapping[str, str]) -> Finding:
@@ -97,8 +101,9 @@ def _token_endpoint(spec: ProviderSpec, values: Mapping[str, str]) -> Finding:
     try:
         oauth.exchange(spec, client, code=made_up, verifier=dry_run.VERIFIER, inputs=values)
     except (GrantRevoked, ClientRefused, ErrorAnswered) as refusal:
-        return Finding("good", f"Token endpoint: it refuses a made-up code as OAuth has it ({refusal.reason})")
+        said = _("Token endpoint: it refuses a made-up code as OAuth has it ({why})")
+        return Finding("good", said.format(why=refusal.reason))
     except ProviderUnavailable as failure:
-        why = "it should refuse a made-up code with an error of OAuth"
-        return Finding("bad", f"Token endpoint: {failure.reason}; {why}")
-    return Finding("bad", "Token endpoint: it gave a token for a made-up code")
+        said = _("Token endpoint: {why}; it should refuse a made-up code with an error of OAuth")
+        return Finding("bad", said.format(why=failure.reason))
+    return Finding("bad", _("Token endpoint: it gave a token for a made-up code"))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from providers import dry_run, registry, trials
 from providers.dry_run import DryRun
 from providers.models import Provider
@@ -86,4 +88,4 @@ def panel(form: Any, row: Provider | None, **more: Any) -> Panel:
     except registry.BadProviderFile as error:
         return Panel(faults=str(error).splitlines(), **more)
     except ValueError as error:
-        return Panel(faults=[f"specification: its addresses cannot be built: {error}"], **more)
+        return Panel(faults=[gettext("specification: its addresses cannot be built: {why}").format(why=error)], **more)

@@ -26,9 +26,9 @@
     button.setAttribute("aria-live", "polite");
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
+      button.textContent = document.body.dataset.copied;
     } catch {
-      button.textContent = "Select it and copy";
+      button.textContent = document.body.dataset.uncopied;
     }
     setTimeout(() => { button.textContent = said; }, 2000);
   }
@@ -37,7 +37,7 @@
     const field = document.getElementById(button.dataset.reveal);
     const hidden = field.type === "password";
     field.type = hidden ? "text" : "password";
-    button.textContent = hidden ? "Hide" : "Show";
+    button.textContent = hidden ? document.body.dataset.hide : document.body.dataset.show;
     button.setAttribute("aria-pressed", String(hidden));
     field.focus();
   }

@@ -49,7 +49,8 @@ def chart_of(chosen: Filter, user: User) -> tuple[Chart, bool]:
     if found.behind and window.unit == "minute":
         window = Window(hour_of(window.since), None, "hour")
         found = counted(Wanted(**{**vars(wanted), "since": window.since}), "hour")
-    return Chart(_named(chosen), _points(found, window)), found.behind
+    points = _points(found, window)
+    return Chart(_named(chosen), points, good_word=_("ok"), bad_word=_("refused")), found.behind
 
 
 def renewals(connection: Connection, days: int = 14) -> Chart:

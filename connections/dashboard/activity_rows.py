@@ -60,7 +60,7 @@ def _logo(spec: ProviderSpec | None) -> SafeString:
 
 
 def _outcome(event: AuditEvent) -> str:
-    return wording.OUTCOMES.get(event.outcome, event.outcome)
+    return str(wording.OUTCOMES.get(event.outcome, event.outcome))
 
 
 def options(choices: Iterable[tuple[str, str]], chosen: str) -> SafeString:

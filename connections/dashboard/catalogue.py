@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from providers import categories, search
 from providers.offers import Offers
@@ -13,10 +16,10 @@ from providers.spec import ProviderSpec
 
 PAGE = 24
 STATES = {
-    "": "All",
-    "ready": "Ready",
-    "waiting": "Needs an OAuth client",
-    "connected": "Connected",
+    "": _("All"),
+    "ready": _("Ready"),
+    "waiting": _("Needs an OAuth client"),
+    "connected": _("Connected"),
 }
 
 
@@ -58,12 +61,42 @@ class Choice:
     address: str
 
 
+class Said(NamedTuple):
+    """What tiles say, looked up once for all of them: a look-up for each would be a tenth of the page."""
+
+    states: dict[str, str]
+    set_it_up: str
+    set_up: str
+    by_operator: str
+
+    @classmethod
+    def now(cls) -> "Said":
+        """In the language of the page."""
+        return cls(
+            states={state: str(title) for state, title in STATES.items()},
+            set_it_up=gettext("Set it up"),
+            set_up=gettext("Set up {name}"),
+            by_operator=gettext("Needs an OAuth client from your operator"),
+        )
+
+
 @dataclass(frozen=True)
 class Tile:
     """One provider as the catalogue shows it, with its state: one of `STATES`."""
 
     spec: ProviderSpec
     state: str
+    said: Said
+
+    @property
+    def title(self) -> str:
+        """The state in words."""
+        return self.said.states[self.state]
+
+    @property
+    def set_up(self) -> str:
+        """What an operator may do about it."""
+        return self.said.set_up.format(name=self.spec.name)
 
 
 class Shelf:
@@ -79,6 +112,7 @@ class Shelf:
         self._states = {code: self._state(code) for code in self._found}
         self._shown = [code for code in in_category if self._is_chosen(code)]
         self._in_category = in_category
+        self._said = Said.now()
 
     def _state(self, code: str) -> str:
         if code in self._connected:
@@ -111,18 +145,18 @@ class Shelf:
     def tiles(self) -> list[Tile]:
         """The providers of this page."""
         shown = self._shown[(self.page - 1) * PAGE : self.page * PAGE]
-        return [Tile(self._specs[code], self._states[code]) for code in shown]
+        return [Tile(self._specs[code], self._states[code], self._said) for code in shown]
 
     def near(self) -> list[Tile]:
         """Where the words find nothing: what may have been meant."""
         codes = [] if self._found else search.nearest(self.wish.query, self._specs)
-        return [Tile(self._specs[code], self._state(code)) for code in codes]
+        return [Tile(self._specs[code], self._state(code), self._said) for code in codes]
 
     def categories(self) -> list[Choice]:
         """Every category that the instance has, with how many of the found ones it has in the chosen state."""
         numbers = Counter(self._specs[code].category for code in self._found if self._is_chosen(code))
         named = sorted({spec.category for spec in self._specs.values()} - {""}, key=categories.place)
-        every = Choice("", "All categories", numbers.total(), self.wish.address(category=""))
+        every = Choice("", gettext("All categories"), numbers.total(), self.wish.address(category=""))
         return [every, *(self._category(name, numbers[name]) for name in named)]
 
     def _category(self, name: str, number: int) -> Choice:
@@ -132,7 +166,8 @@ class Shelf:
         """Every state, with how many of the chosen category are in it."""
         numbers = Counter(self._states[code] for code in self._in_category)
         numbers[""] = numbers.total()
-        return [Choice(state, title, numbers[state], self.wish.address(state=state)) for state, title in STATES.items()]
+        titles = self._said.states.items()
+        return [Choice(state, title, numbers[state], self.wish.address(state=state)) for state, title in titles]
 
     @property
     def earlier(self) -> str:

@@ -5,13 +5,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from apikeys.authentication import caller_of
 from connections import sessions
 from connections.dashboard.catalogue import Shelf, Wish
-from connections.errors import ApiError
+from connections.errors import ApiError, ProviderNotConfigured
 from connections.models import Connection
 from connections.posting import posted_from
 from providers.models import Provider
@@ -71,7 +72,15 @@ def begin(request: HttpRequest, code: str) -> HttpResponse:
     account = request.POST.get("account") or None
     try:
         session = sessions.start(caller_of(request), provider=code, services=services, account=account)
+    except ProviderNotConfigured:
+        said = _(
+            "The operator has not set the OAuth client of {provider}. "
+            "An admin sets it in the admin under Providers, or with manage.py provider set."
+        )
+        messages.error(request, said.format(provider=code))
+        return redirect("catalogue")
     except ApiError as error:
+        # Whoever gets here has changed the form: what an agent would be told has to do.
         messages.error(request, f"{error.message} {error.hint}".strip())
         return redirect("catalogue")
     return redirect("connect", session.pk)

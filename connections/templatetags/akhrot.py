@@ -13,6 +13,8 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from connections import times
 from connections.dashboard.first_minutes import ON_THE_PATH, Path
@@ -26,10 +28,10 @@ register = template.Library()
 
 # OpenID Connect Core, sections 3.1.2.1, 5.4 and 11. Every other scope is explained by the service that needs it.
 COMMON_SCOPES = {
-    "openid": "Know which account it is",
-    "email": "See its e-mail address",
-    "profile": "See its name and picture",
-    "offline_access": "Keep working while you are away",
+    "openid": _("Know which account it is"),
+    "email": _("See its e-mail address"),
+    "profile": _("See its name and picture"),
+    "offline_access": _("Keep working while you are away"),
 }
 
 
@@ -43,8 +45,8 @@ def logo(code: str) -> str:
 
 @register.filter
 def way(spec: ProviderSpec) -> str:
-    """How a provider is connected, in two words."""
-    return spec.way_name
+    """How a provider is connected, in two words: those of its file, or ours."""
+    return spec.way.name or gettext(spec.way_name)
 
 
 register.filter("standing", standing)
@@ -85,7 +87,9 @@ def in_words(refresh: Refresh, provider_name: str) -> str:
 @register.filter
 def took(refresh: Refresh) -> str:
     """How long it took: "240 ms", "1.4 s"."""
-    return f"{refresh.took_ms} ms" if refresh.took_ms < 1000 else f"{refresh.took_ms / 1000:.1f} s"
+    if refresh.took_ms < 1000:
+        return gettext("%(number)d ms") % {"number": refresh.took_ms}
+    return gettext("%(number).1f s") % {"number": refresh.took_ms / 1000}
 
 
 @register.filter
@@ -97,7 +101,7 @@ def can_do(service: Service) -> str:
 @register.filter
 def explained(scope: str) -> str:
     """A scope that many providers share in plain words; empty for the others."""
-    return COMMON_SCOPES.get(scope, "")
+    return str(COMMON_SCOPES.get(scope, ""))
 
 
 @register.filter
