@@ -10,7 +10,7 @@ import psycopg
 DEFAULT_DATABASE = "postgres://postgres@127.0.0.1:5432/postgres"
 # These bring processes with databases of their own, and would do the same again.
 ELSEWHERE = "not site and not browser and not oauth_server and not catalogue"
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile"]
 
 
 def say(text: str) -> None:

@@ -1,28 +1,37 @@
 """The whole product in processes of its own, as `make run` starts it."""
 
+import atexit
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
+from tests.desk import Desk
 from tests.oauth_server.process import ROOT, OAuthServer, provider_toml
 from tests.servers import free_port
 
 PATIENCE = 150.0
+DATABASE = "akhrot.sqlite3"
 OWNER = "ada@example.test"
 PASSWORD = "walnuts-are-not-nuts-7"
 
 
 class Site:
-    """A running Akhrot with its own data folder; `manage` runs commands on it."""
+    """A running Akhrot with its own data folder; `tell` and `manage` run commands on it."""
 
     command = ("manage.py", "up")
+    # A data folder after a first start, kept for the others of this process.
+    first: Path | None = None
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -38,6 +47,7 @@ class Site:
         }
         self.said = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.desk = Desk(self.environment)
 
     @classmethod
     def with_sandbox(cls, folder: Path, oauth: OAuthServer, **environment: str) -> Self:
@@ -46,6 +56,18 @@ class Site:
         catalogue.mkdir()
         (catalogue / "sandbox.toml").write_text(provider_toml(oauth.url))
         return cls(folder, AKHROT_CATALOG_DIR=str(catalogue), **environment)
+
+    def settled(self) -> Self:
+        """Let it begin as after its first start, which every site but the first of this process is spared."""
+        data = Path(self.environment["AKHROT_DATA_DIR"])
+        if Site.first is None:
+            self.up()
+            Site.first = Path(tempfile.mkdtemp(prefix="akhrot-first-"))
+            atexit.register(shutil.rmtree, Site.first, ignore_errors=True)
+            keep(data, Site.first)
+            return self
+        shutil.copytree(Site.first, data)
+        return self.up()
 
     def up(self) -> Self:
         """Start it and wait for the first page."""
@@ -89,8 +111,12 @@ class Site:
         assert found
         return found[0]
 
+    def tell(self, *arguments: str, sent: str = "") -> str:
+        """Run a command beside it, in one process with all others; its standard output."""
+        return self.desk.ask(*arguments, sent=sent)
+
     def manage(self, *arguments: str, sent: str = "") -> str:
-        """Run a command beside it; its standard output."""
+        """Run a command beside it, in a process of its own; its standard output."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, input=sent, capture_output=True, text=True, check=False
@@ -100,8 +126,8 @@ class Site:
 
     def make_owner(self) -> str:
         """An owner and a key of his; the key."""
-        self.manage("owner", "--email", OWNER, "--password-stdin", sent=PASSWORD)
-        return self.manage("apikey", "create", "--user", OWNER, "--name", "assistant")
+        self.tell("owner", "--email", OWNER, "--password-stdin", sent=PASSWORD)
+        return self.tell("apikey", "create", "--user", OWNER, "--name", "assistant")
 
     def children(self) -> list[int]:
         """The processes that it runs."""
@@ -110,9 +136,23 @@ class Site:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it and wait until it is gone."""
+        self.desk.close()
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
             self.process.wait(PATIENCE)
+
+
+def keep(data: Path, copy: Path) -> None:
+    """Copy what a first start makes: keys, and the database while it runs, without providers of this site alone."""
+    for name in ("keyring", "secret_key"):
+        shutil.copy2(data / name, copy)
+    shipped = [(path.stem,) for path in (ROOT / "providers" / "catalog").glob("*.toml")]
+    with closing(sqlite3.connect(data / DATABASE)) as source, closing(sqlite3.connect(copy / DATABASE)) as there:
+        source.backup(there)
+        there.execute("CREATE TEMP TABLE shipped (code TEXT)")
+        there.executemany("INSERT INTO shipped VALUES (?)", shipped)
+        there.execute("DELETE FROM providers_provider WHERE code NOT IN (SELECT code FROM shipped)")
+        there.commit()
 
 
 def _descendants(pid: int) -> list[int]:

@@ -42,10 +42,10 @@ def oauth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OAuthServer]:
 
 @pytest.fixture
 def site(tmp_path: Path, oauth: OAuthServer) -> Iterator[Site]:
-    running = Site.with_sandbox(tmp_path, oauth).up()
+    running = Site.with_sandbox(tmp_path, oauth).settled()
     oauth.allow_redirect(f"{running.url}/oauth/callback/sandbox")
-    running.manage("provider", "set", "sandbox", "--client-id", oauth.client_id)
-    running.manage("provider", "set", "sandbox", "--client-secret-stdin", sent=oauth.client_secret)
+    client = ("--client-id", oauth.client_id, "--client-secret-stdin")
+    running.tell("provider", "set", "sandbox", *client, sent=oauth.client_secret)
     yield running
     running.stop()
 

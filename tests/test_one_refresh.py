@@ -47,13 +47,13 @@ def database() -> Iterator[str]:
 
 
 def fifty_callers_meet_one_refresh(site: Site, oauth: OAuthServer) -> None:
-    site.manage("provider", "set", "sandbox", "--client-id", oauth.client_id)
-    site.manage("provider", "set", "sandbox", "--client-secret-stdin", sent=oauth.client_secret)
+    client = ("--client-id", oauth.client_id, "--client-secret-stdin")
+    site.tell("provider", "set", "sandbox", *client, sent=oauth.client_secret)
     key = site.make_owner()
     grant = oauth.mint("openid", "files.read")
     sent = f'{{"access_token": "{grant["access_token"]}", "refresh_token": "{grant["refresh_token"]}"}}'
-    site.manage("connection", "add", "--user", OWNER, "--provider", "sandbox", "--fields-stdin", sent=sent)
-    site.manage("shell", "--no-imports", "-c", EXPIRE)
+    site.tell("connection", "add", "--user", OWNER, "--provider", "sandbox", "--fields-stdin", sent=sent)
+    site.tell("shell", "--no-imports", "-c", EXPIRE)
     oauth.reset()
     oauth.fault("token", "slow", seconds=0.5)
 
@@ -78,7 +78,7 @@ FOUR = {"AKHROT_WEB_PROCESSES": "4", "AKHROT_RATE_LIMIT": "100000/60"}
 
 
 def test_fifty_callers_in_four_processes_cause_one_refresh_on_sqlite(tmp_path: Path, oauth: OAuthServer):
-    site = Site.with_sandbox(tmp_path, oauth, **FOUR).up()
+    site = Site.with_sandbox(tmp_path, oauth, **FOUR).settled()
     try:
         fifty_callers_meet_one_refresh(site, oauth)
     finally:

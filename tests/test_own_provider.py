@@ -30,7 +30,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OAuthServer]:
 def site(tmp_path: Path) -> Iterator[Site]:
     running = Site(tmp_path)
     try:
-        yield running.up()
+        yield running.settled()
     finally:
         running.stop()
 

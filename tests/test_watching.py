@@ -29,7 +29,7 @@ COUNTED_BY_THE_WEB = 'akhrot_request_seconds_count{method="GET",status="200",vie
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    running = Site(tmp_path).up()
+    running = Site(tmp_path).settled()
     yield running
     running.stop()
 
@@ -40,7 +40,7 @@ def scrape(site: Site) -> list[str]:
 
 def test_what_the_worker_does_is_seen(site: Site):
     site.wait_for(lambda: any(line.startswith("akhrot_sweep_age_seconds") for line in scrape(site)), "first sweep")
-    site.manage("shell", "--no-imports", "-c", DUE)
+    site.tell("shell", "--no-imports", "-c", DUE)
     site.wait_for(lambda: COUNTED_BY_THE_WORKER in scrape(site), "refresh of the worker")
     seen = scrape(site)
     assert {"akhrot_connections_needing_user 0.0", 'akhrot_queue_length{queue="interactive"} 0.0'} <= {*seen}

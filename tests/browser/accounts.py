@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.url = f"http://localhost:{site.port}"
     site.environment["AKHROT_BASE_URL"] = site.url
     try:
-        site.up().make_owner()
+        site.settled().make_owner()
         yield site
     finally:
         site.stop()
@@ -107,6 +107,6 @@ def bob(site: Site) -> Iterator[str]:
     )
     made = f"user = User.objects.create_user('bob', address, {PASSWORD!r});"
     made += "EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)"
-    site.manage("shell", "--no-imports", "-c", script + made)
+    site.tell("shell", "--no-imports", "-c", script + made)
     yield "bob@example.test"
-    site.manage("shell", "--no-imports", "-c", script)
+    site.tell("shell", "--no-imports", "-c", script)

@@ -128,7 +128,7 @@ def test_somebody_is_invited_by_mail_and_comes(open_page: Open, site: Site):
 
 def test_an_account_is_deleted_and_its_owner_is_told_what_became_of_it(open_page: Open, site: Site, bob: str):
     add = ("connection", "add", "--user", bob, "--fields-stdin", "--provider", "mongodb")
-    site.manage(*add, sent='{"connectionString": "mongodb://user:password@db.invalid/walnuts"}')
+    site.tell(*add, sent='{"connectionString": "mongodb://user:password@db.invalid/walnuts"}')
     page = open_page(width=390)
     sign_in(page, bob)
     is_in(page)

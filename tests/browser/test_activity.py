@@ -39,7 +39,7 @@ AuditEvent.objects.bulk_create(rows)
 
 @pytest.fixture(scope="module", autouse=True)
 def _happened(site: Site) -> None:
-    site.manage("shell", "--no-imports", "-c", HAPPEN)
+    site.tell("shell", "--no-imports", "-c", HAPPEN)
 
 
 def events(page: Page):

@@ -42,9 +42,9 @@ def chromium() -> Iterator[Browser]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(tmp_path_factory.mktemp("site"))
     try:
-        site.up().make_owner()
+        site.settled().make_owner()
         add = ("connection", "add", "--user", OWNER, "--fields-stdin", "--provider", "mongodb")
-        site.manage(*add, sent=json.dumps({"connectionString": "mongodb://user:password@db.invalid/walnuts"}))
+        site.tell(*add, sent=json.dumps({"connectionString": "mongodb://user:password@db.invalid/walnuts"}))
         yield site
     finally:
         site.stop()

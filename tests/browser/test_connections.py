@@ -23,7 +23,7 @@ SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychan
 @pytest.fixture(scope="module")
 def agent(site: Site) -> Iterator[httpx.Client]:
     """An agent that holds a key of the owner's."""
-    key = site.manage("apikey", "create", "--user", OWNER, "--name", "Claude on my laptop")
+    key = site.tell("apikey", "create", "--user", OWNER, "--name", "Claude on my laptop")
     with httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
         yield client
 

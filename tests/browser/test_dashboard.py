@@ -49,7 +49,7 @@ def oauth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OAuthServer]:
 def site(tmp_path_factory: pytest.TempPathFactory, oauth: OAuthServer) -> Iterator[Site]:
     site = Site.with_sandbox(tmp_path_factory.mktemp("site"), oauth)
     try:
-        furnish(site.up(), oauth)
+        furnish(site.settled(), oauth)
         yield site
     finally:
         site.stop()
@@ -58,15 +58,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, oauth: OAuthServer) -> Iterat
 def furnish(site: Site, oauth: OAuthServer) -> None:
     """An owner with a connection of either kind, and a provider to connect."""
     oauth.allow_redirect(f"{site.url}/oauth/callback/sandbox")
-    site.manage("provider", "set", "sandbox", "--client-id", oauth.client_id)
-    site.manage("provider", "set", "sandbox", "--client-secret-stdin", sent=oauth.client_secret)
+    client = ("--client-id", oauth.client_id, "--client-secret-stdin")
+    site.tell("provider", "set", "sandbox", *client, sent=oauth.client_secret)
     site.make_owner()
     minted = oauth.mint("openid", "files.read")
     grant = {name: minted[name] for name in ("access_token", "refresh_token")}
     add = ("connection", "add", "--user", OWNER, "--fields-stdin", "--provider")
-    site.manage(*add, "sandbox", "--account", "ada@example.test", sent=json.dumps(grant))
+    site.tell(*add, "sandbox", "--account", "ada@example.test", sent=json.dumps(grant))
     # A provider that nobody can be asked about: the tests stay on this machine.
-    site.manage(*add, "mongodb", sent=json.dumps({"connectionString": "mongodb://user:password@db.invalid/walnuts"}))
+    site.tell(*add, "mongodb", sent=json.dumps({"connectionString": "mongodb://user:password@db.invalid/walnuts"}))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def chromium() -> Iterator[Browser]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = TelegramSite(tmp_path_factory.mktemp("site"))
     try:
-        yield site.up()
+        yield site.settled()
     finally:
         site.stop()
 

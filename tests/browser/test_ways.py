@@ -58,7 +58,7 @@ def site(tmp_path: Path, oauth: OAuthServer) -> Iterator[Site]:
     file = tmp_path / "catalogue" / "sandbox.toml"
     file.write_text(provider_toml(oauth.url) + WAYS.format(server_url=oauth.url))
     try:
-        yield site.up()
+        yield site.settled()
     finally:
         site.stop()
 

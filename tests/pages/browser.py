@@ -27,7 +27,7 @@ def furnished(folder: Path) -> Iterator[tuple[Site, dict[str, dict[str, str]]]]:
     """A running site, and the pages of each state's user by name."""
     site = Site(folder)
     try:
-        site.up()
+        site.settled()
         site.make_owner()
         environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "akhrot_site.settings"}
         command = [sys.executable, "-m", "tests.pages.furnish"]

@@ -99,7 +99,7 @@ class House:
     def _script(self, text: str, given: Any) -> str:
         path = self.folder / "given.json"
         path.write_text(json.dumps(given))
-        said = self.site.manage("shell", "--no-imports", "-c", text.format(path=str(path), owner=OWNER))
+        said = self.site.tell("shell", "--no-imports", "-c", text.format(path=str(path), owner=OWNER))
         return said.splitlines()[-1]
 
     @property
@@ -142,7 +142,7 @@ def house(rogues: dict[str, Rogue], database: str, *, through: str = "", **envir
         more = {} if database == "sqlite" else {"DATABASE_URL": through or database}
         limits = {"AKHROT_RATE_LIMIT": "1000000/60", "AKHROT_CATALOG_DIR": str(catalogue)}
         site = Site(folder, **limits, **more, **environment)
-        site.up()
+        site.settled() if database == "sqlite" else site.up()
         try:
             built = House(site, folder, database, site.make_owner())
             built._script(CONFIGURE, list(rogues))
