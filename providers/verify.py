@@ -19,6 +19,8 @@ Outcome = Literal["works", "restricted", "refused", "unreachable", "unknown"]
 
 TIMEOUT = 10.0
 SHOWN = 160
+# Each word is compared with each piece of a secret, and an answer may hold half a million words.
+HEARD = 1_000
 LABEL = 200
 SHORTEST_FRAGMENT = 6
 TRY_LATER = (408, 425, 429)
@@ -159,7 +161,10 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
     Providers repeat a wrong key, whole or masked in the middle, so every word that shares a run of signs with
     a secret goes, and so does every word with asterisks in it.
     """
-    words = "".join(sign if sign.isprintable() else " " for sign in text).split()
+    words = "".join(sign if sign.isprintable() else " " for sign in text[:HEARD]).split()
+    if len(text) > HEARD:
+        # It may be the beginning of a secret, too short to be known by.
+        words = [*words[:-1], "…"]
     pieces = {piece for secret in secrets for piece in _pieces(secret)}
     shown = ["…" if re.search(r"\*\*|••", word) or any(p in word for p in pieces) else word for word in words]
     line = " ".join(shown)

@@ -1,5 +1,6 @@
 """The contract: every row of the error table through its URL; of others' objects one learns nothing."""
 
+import re
 from typing import Any
 
 import pytest
@@ -248,3 +249,13 @@ def test_the_catalogue_is_read_page_by_page(agent: Any):
         query = f"&cursor={page['next']}" if page["next"] else None
     assert sorted(codes) == sorted(registry.catalogue())
     assert codes[0] == "google"
+
+
+def test_the_script_of_the_documentation_gives_no_csrf_token_away(browser: Client):
+    browser.get("/app/keys/new/")
+    token = browser.cookies["akhrot_csrf"].value
+    answer = browser.get("/docs", {"script": ""})
+    assert answer["Content-Type"] == "application/javascript"
+    (header,) = re.findall(r'headers\["X-CSRFTOKEN"\] = "(.*)"', answer.content.decode())
+    assert (token != "", header) == (True, "")
+    assert not answer.cookies

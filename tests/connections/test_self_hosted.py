@@ -48,13 +48,13 @@ def forge(configured: Any, provider_http: ProviderHttp) -> ProviderHttp:
     return provider_http
 
 
-def sign_in(agent: Agent, browser: Client, host: str, **body: Any) -> Any:
+def sign_in(agent: Agent, browser: Client, host: str, *, code: str = "forge", name: str = "host", **body: Any) -> Any:
     """The page on which a link ends whose user names `host`."""
-    made = agent.post("/oauth/sessions", {"provider": "forge", **body}).json()["data"]
+    made = agent.post("/oauth/sessions", {"provider": code, **body}).json()["data"]
     path = f"/connect/{made['sessionId']}"
-    away = browser.post(f"{path}/start", {"way": "", "host": host})
+    away = browser.post(f"{path}/start", {"way": "", name: host})
     state = parse_qs(urlsplit(away["Location"]).query)["state"][0]
-    browser.get("/oauth/callback/forge", {"state": state, "code": "c"})
+    browser.get(f"/oauth/callback/{code}", {"state": state, "code": "c"})
     return browser.get(path)
 
 
@@ -83,3 +83,18 @@ def test_connecting_the_same_account_again_renews_it(forge: ProviderHttp, agent:
     for host in ("forge.ours.example", "FORGE.ours.example"):
         sign_in(agent, browser, host)
     assert Connection.objects.get().generation == 2
+
+
+def test_a_sandbox_of_salesforce_never_takes_the_place_of_its_organization(
+    configured: Any, provider_http: ProviderHttp, agent: Agent, browser: Client
+):
+    configured("salesforce")
+    for domain, organization in (("login", "00D1"), ("test", "00D2")):
+        host = f"https://{domain}.salesforce.com/services/oauth2"
+        whose = {"user_id": "0051", "organization_id": organization, "preferred_username": f"ada@{domain}.example"}
+        token = {"access_token": domain, "refresh_token": "r", "instance_url": f"https://{domain}.my.salesforce.com"}
+        provider_http.reply("POST", f"{host}/token", json=token)
+        provider_http.reply("GET", f"{host}/userinfo", json=whose)
+        sign_in(agent, browser, domain, code="salesforce", name="loginDomain")
+    accounts = Connection.objects.order_by("created_at").values_list("account", flat=True)
+    assert list(accounts) == ["ada@login.example", "ada@test.example"]
