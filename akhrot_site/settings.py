@@ -57,12 +57,15 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_NAME = "akhrot_session"
+# With this prefix, which demands https, browsers take a cookie from this very host alone: none beside it can plant its
+# own (RFC 6265bis, section 4.1.3.2).
+COOKIES = "__Host-akhrot" if HTTPS else "akhrot"
+SESSION_COOKIE_NAME = f"{COOKIES}_session"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "akhrot_site.errors.csrf_failure"
-CSRF_COOKIE_NAME = "akhrot_csrf"
+CSRF_COOKIE_NAME = f"{COOKIES}_csrf"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"

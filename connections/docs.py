@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +20,7 @@ class Page(SpectacularSwaggerSplitView):
 
     template_name = "docs.html"
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The page, or its script. Other sites may include a script, and the API has no use for a CSRF token."""
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]

@@ -86,6 +86,15 @@ def test_hosts_come_from_the_base_url(show: Show):
     assert show("ALLOWED_HOSTS", AKHROT_BASE_URL="https://Akhrot.Example:8443") == {"ALLOWED_HOSTS": ["akhrot.example"]}
 
 
+def test_no_host_beside_it_can_plant_a_cookie_where_there_is_https(show: Show):
+    names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME")
+    assert set(show(*names, AKHROT_BASE_URL="https://akhrot.example").values()) == {
+        "__Host-akhrot_session",
+        "__Host-akhrot_csrf",
+    }
+    assert set(show(*names, AKHROT_BASE_URL="http://127.0.0.1:8000").values()) == {"akhrot_session", "akhrot_csrf"}
+
+
 def test_debugging_is_refused_behind_https(tmp_path: Path):
     done = python(tmp_path, "-c", SHOW, "DEBUG", DEBUG="1", AKHROT_BASE_URL="https://akhrot.example")
     assert "ImproperlyConfigured: DEBUG: " in done.stderr
