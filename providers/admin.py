@@ -217,7 +217,8 @@ class ProviderAdmin(OwnProviderAdmin):
         copy = render_to_string("admin/providers/copy.html", {"text": " ".join(scopes), "what": " the scopes"})
         place = _link(spec.oauth.registration_url or spec.docs_url)
         told = {"registration": place, "scopes": scopes, "copy_scopes": copy, "name": spec.name, "code": spec.code}
-        return render_to_string("admin/providers/steps.html", {**told, "is_public": spec.oauth.client_auth == "none"})
+        about = {"is_public": spec.oauth.client_auth == "none", "notes": spec.notes}
+        return render_to_string("admin/providers/steps.html", {**told, **about})
 
     @display(description="Redirect URI")
     def redirect_uri(self, row: Provider) -> str:
