@@ -17,10 +17,14 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
+from akhrot_site.templatetags.accounts import mail_is_sent
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
 
 GOOD_PASSWORD = _("At least 10 characters, and none that everybody uses.")
+MAILED = _("You get a mail with a link to confirm it.")
+PRINTED = _("This Akhrot sends no mail: the link to confirm it is printed where it runs. Ask its operator.")
 CODE = {"inputmode": "numeric", "autocapitalize": "off", "spellcheck": "false", "autocomplete": "one-time-code"}
 NAME_LENGTH = 80
 UNKNOWN_PASSKEY = _("This passkey is not known here. It may have been removed: sign in in another way.")
@@ -60,7 +64,7 @@ class SignupForm(account.SignupForm):  # type: ignore[misc]
 class AddEmailForm(account.AddEmailForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self, "email", _("Another address"), hint=_("You get a mail with a link to confirm it."))
+        dress(self, "email", _("Another address"), hint=MAILED if mail_is_sent() else PRINTED)
 
 
 class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]

@@ -77,7 +77,7 @@ class RequestLog(RequestMiddleware):
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         response["Request-Id"] = structlog.contextvars.get_contextvars()["request_id"]
-        if request.path_info in QUIET_PATHS and response.status_code == 200:
+        if _goes_without_saying(request.path_info, response.status_code):
             structlog.contextvars.clear_contextvars()
         else:
             super().handle_response(request, response)
@@ -86,6 +86,11 @@ class RequestLog(RequestMiddleware):
     def format_request(request: HttpRequest) -> str:
         match = request.resolver_match
         return f"{request.method} /{match.route}" if match else f"{request.method} {request.path}"
+
+
+def _goes_without_saying(path: str, status: int) -> bool:
+    """Whether a request is of a kind whose lines would bury the others: a check of health, or a file of a page."""
+    return (path in QUIET_PATHS and status == 200) or (path.startswith(settings.STATIC_URL) and status < 400)
 
 
 class ApiShortcut:

@@ -24,6 +24,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from akhrot_site import browsers
+from akhrot_site.account_forms import GOOD_PASSWORD
 
 SALT = "akhrot.owner"
 LINK_SECONDS = 24 * 3600
@@ -85,7 +86,7 @@ class OwnerForm(forms.Form):
         label=_("E-mail"),
         widget=forms.EmailInput(attrs={"class": "form-control", "autocomplete": "username", "autofocus": True}),
     )
-    password = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False)
+    password = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False, help_text=GOOD_PASSWORD)
     password_again = forms.CharField(widget=forms.PasswordInput(attrs=NEW_PASSWORD), strip=False)
 
     def clean_email(self) -> str:

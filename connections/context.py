@@ -164,6 +164,9 @@ def _curl(spec: ProviderSpec, service: Service, example: Example, base_url: str)
     if send.basic:
         parts.append(f"-u {_quoted(':'.join(send.basic))}")
     headers = {**send.headers, **spec.headers, **service.headers}
+    # What a user may leave out has nothing to fill its placeholder with; the headers of a fetch hold what was given.
+    left_out = [f"{{{field.name}}}" for field in spec.fields if not field.required and not field.default]
+    headers = {name: value for name, value in headers.items() if not any(one in value for one in left_out)}
     parts += [f"-H {_quoted(f'{name}: {value}')}" for name, value in headers.items()]
     if example.body.startswith(("{", "[")) and "Content-Type" not in headers:
         parts.append('-H "Content-Type: application/json"')

@@ -47,6 +47,16 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         """Those that can still be started or ended."""
         return self.filter(status__in=OAuthSession.OPEN, expires_at__gt=timezone.now())
 
+    def not_begun_anew(self) -> "OAuthSessionQuerySet":
+        """Without what somebody began in the dashboard, left before it was started, and began once more since."""
+        later = OAuthSession.objects.filter(
+            user=models.OuterRef("user"),
+            provider=models.OuterRef("provider"),
+            key=None,
+            created_at__gt=models.OuterRef("created_at"),
+        )
+        return self.exclude(models.Q(models.Exists(later)), key=None, status=OAuthSession.Status.PENDING)
+
     def forgotten(self) -> "OAuthSessionQuerySet":
         """Those that hold a grant or a sign-in with which nobody can go on."""
         over, ended = models.Q(expires_at__lte=timezone.now()), ~models.Q(status__in=OAuthSession.OPEN)

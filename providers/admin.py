@@ -166,7 +166,8 @@ class ProviderAdmin(OwnProviderAdmin):
         )
         place = _link(spec.oauth.registration_url or spec.docs_url)
         told = {"registration": place, "scopes": scopes, "copy_scopes": copy, "name": spec.name, "code": spec.code}
-        return render_to_string("admin/providers/steps.html", {**told, "is_public": spec.oauth.client_auth == "none"})
+        about = {"is_public": spec.oauth.client_auth == "none", "notes": spec.notes}
+        return render_to_string("admin/providers/steps.html", {**told, **about})
 
     @display(description=_("Redirect URI"))
     def redirect_uri(self, row: Provider) -> str:

@@ -184,3 +184,12 @@ def test_overview_says_when_it_counted_only_the_newest(staff: Client, user: User
         record(Caller(user=user), "token.fetch", provider="google")
     figure = staff.get("/admin/").context["figures"][1]
     assert (figure.number, figure.remark) == ("over 5", "0 refused, of the newest 5 events")
+
+
+def test_an_empty_list_offers_only_what_can_be_done(staff: Client):
+    keys = staff.get(address("changelist", ApiKey)).content.decode()
+    assert ("Nothing here yet" in keys, "/add/" in keys) == (True, False)
+    invitations = staff.get(address("changelist", Invitation)).content.decode()
+    assert ("Nothing here yet" in invitations, "Add invitation" in invitations) == (True, True)
+    searched = staff.get(address("changelist", Invitation), {"q": "walnut"}).content.decode()
+    assert ("Nothing matches" in searched, "Show everything" in searched) == (True, True)

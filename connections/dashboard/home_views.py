@@ -57,7 +57,7 @@ def waiting_now(request: HttpRequest) -> HttpResponse:
 
 def waiting(user: User) -> list[OAuthSession]:
     """The requests to connect something that can be begun or decided now, the newest first."""
-    rows = OAuthSession.objects.of(user).waiting()[:MOST_PENDING]
+    rows = OAuthSession.objects.of(user).waiting().not_begun_anew()[:MOST_PENDING]
     known = [row for row in rows if row.provider.is_known()]
     return [row for row in known if row.can_start() or row.is_signing_in() or row.status == row.Status.CONFIRMING]
 

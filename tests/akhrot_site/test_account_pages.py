@@ -193,3 +193,9 @@ def test_no_template_of_allauth_shows_through():
         *("mfa/trust.html", "mfa/webauthn/signup_form.html", "mfa/webauthn/snippets/login_script.html"),
         "usersessions/messages/sessions_logged_out.txt",
     }
+
+
+def test_who_adds_an_address_is_told_where_the_link_goes(browser: Client, settings: Any):
+    assert "You get a mail with a link" in browser.get("/accounts/email/").content.decode()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert "is printed where it runs" in browser.get("/accounts/email/").content.decode()

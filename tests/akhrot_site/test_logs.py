@@ -131,6 +131,14 @@ def test_health_checks_are_silent(db: None, lines: Any):
     assert lines() == []
 
 
+def test_a_file_of_a_page_is_silent_unless_it_is_missing(db: None, lines: Any):
+    found = Client().get("/static/app.css")
+    assert (found.status_code, b"".join(found) != b"") == (200, True)
+    assert lines() == []
+    Client().get("/static/nothing.css")
+    assert [line["code"] for line in lines()] == [404]
+
+
 # Made at run time: a traceback shows the lines of this file.
 SECRET = secrets.token_hex(16)
 

@@ -43,6 +43,15 @@ def test_the_link_makes_an_owner_who_is_signed_in_and_verified():
     assert not Notice.objects.exists(), "its browser is known"
 
 
+def test_the_page_says_what_a_good_password_is_before_one_is_refused():
+    page = Client().get(path()).content.decode()
+    assert "At least 10 characters" in page
+    assert 'data-reveal="id_password"' in page
+    refused = Client().post(path(), {**FORM, "password": "short", "password_again": "short"}).content.decode()
+    assert "This password is too short" in refused
+    assert not User.objects.exists()
+
+
 def test_every_link_is_dead_once_there_is_an_owner():
     first, second = path(), path()
     Client().post(first, FORM)

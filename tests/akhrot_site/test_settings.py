@@ -68,6 +68,13 @@ def test_a_bad_variable_stops_the_start_by_its_name(tmp_path: Path, name: str, v
     assert "hunter2" not in done.stderr.rpartition("ImproperlyConfigured")[2]
 
 
+def test_a_command_says_in_one_line_which_variable_is_wrong(tmp_path: Path):
+    done = python(tmp_path, "manage.py", "up", PORT="80000")
+    assert done.returncode == 1
+    assert done.stderr == "ImproperlyConfigured: PORT: must be a whole number from 1 to 65535, not '80000'.\n"
+    assert "Traceback" in python(tmp_path, "manage.py", "up", "--traceback", PORT="80000").stderr
+
+
 def test_an_empty_variable_counts_as_unset(show: Show):
     answer = show("DEBUG", "AKHROT_RATE_LIMIT", "AKHROT_SIGNUP", DEBUG="", AKHROT_RATE_LIMIT="", AKHROT_SIGNUP="")
     assert answer == {"DEBUG": False, "AKHROT_RATE_LIMIT": [600, 60], "AKHROT_SIGNUP": "closed"}

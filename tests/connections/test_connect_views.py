@@ -129,6 +129,16 @@ def test_a_pasted_secret_is_not_echoed(browser: Client, user: Any, provider_http
     assert not Connection.objects.exists()
 
 
+def test_a_secret_that_has_to_be_entered_again_says_so(browser: Client, user: Any, provider_http: ProviderHttp):
+    provider_http.reply("GET", "https://api.openai.com/v1/models", status=503)
+    session = sessions.start(Caller(user=user), provider="openai")
+    assert "enter it again" not in browser.get(f"/connect/{session.pk}").content.decode()
+    page = browser.post(f"/connect/{session.pk}/start", {"apiKey": "sk-proj-abcdefghijklmnopqrstuvwx", "project": "p1"})
+    said = page.content.decode()
+    assert (said.count("Please enter it again"), 'value="p1"' in said) == (1, True)
+    assert not Connection.objects.exists()
+
+
 def test_whitespace_around_a_pasted_key_is_trimmed(browser: Client, user: Any, provider_http: ProviderHttp):
     provider_http.reply("GET", "https://api.openai.com/v1/models", json={"data": []})
     session = sessions.start(Caller(user=user), provider="openai")

@@ -108,3 +108,9 @@ def test_the_skill_document_comes_wrapped_as_json_too(db: None):
     data = Client().get("/ai/skill?format=json").json()["data"]
     assert (data["name"], data["markdown"].startswith("---")) == ("akhrot", True)
     assert Client().get("/ai/skill?format=xml").status_code == 400
+
+
+def test_an_example_leaves_out_the_headers_of_what_its_user_may_leave_out(agent: Any):
+    (example, *_) = agent.get("/ai/context/openai").json()["data"]["services"][0]["examples"]
+    assert "Authorization: Bearer {apiKey}" in example["curl"]
+    assert "OpenAI-Organization" not in example["curl"]

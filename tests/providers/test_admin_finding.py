@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from providers import registry
 from tests.providers.test_admin import OWN, add, page_of, shown
@@ -47,4 +48,5 @@ def test_the_steps_lead_from_the_console_to_a_connection(staff: Client, code: st
     every = spec.scopes_for(list(spec.services))
     assert (" ".join(every) in page) if every else ("It needs no scopes" in page)
     assert f'href="/app/providers/{code}/"' in page
+    assert all(escape(note) in page for note in spec.notes)
     assert ("no secret" in page) is (spec.oauth.client_auth == "none")

@@ -14,7 +14,7 @@ from apikeys.models import AuditEvent
 from connections.dashboard import listing
 from connections.dashboard.last_uses import LOOKED_AT, last_uses
 from connections.dashboard.listing import Listing, Wish
-from connections.models import Connection
+from connections.models import Connection, OAuthSession
 from providers.models import Provider
 
 
@@ -191,6 +191,17 @@ def test_what_waits_is_looked_at_again_and_answered_only_when_it_changed(browser
     assert changed["HX-Trigger"] == "connections-changed"
     seen = changed.content.decode().partition("/app/waiting/?seen=")[2].partition('"')[0]
     assert browser.get("/app/waiting/", {"seen": seen}).status_code == 204
+
+
+def test_what_was_begun_anew_in_the_dashboard_waits_once(browser: Client, agent: Any):
+    for _ in range(2):
+        browser.post("/app/providers/openai/connect/")
+        agent.post("/oauth/sessions", {"provider": "openai"})
+    page = " ".join(browser.get("/app/waiting/").content.decode().split())
+    assert (page.count("You began to connect OpenAI"), page.count("assistant wants to connect OpenAI")) == (1, 2)
+    left = OAuthSession.objects.filter(key=None).earliest("created_at")
+    assert left.status == "pending"
+    assert browser.get(f"/connect/{left.pk}").status_code == 200, "another tab may be at it"
 
 
 def test_another_users_requests_are_not_seen(browser: Client, other_agent: Any):
