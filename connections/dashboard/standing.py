@@ -157,6 +157,8 @@ def _pasted(row: Connection, name: str) -> Words:
     lasts = format_html(_("Ends {when}."), when=days(row.ends_at)) if row.ends_at else ""
     if row.verification == Connection.Verification.UNVERIFIED and row.verify_at:
         text = _("{name} could not be asked yet whether it works; tried again {when}. Agents get it all the same.")
+        if row.verify_at <= timezone.now():
+            text = _("{name} could not be asked yet whether it works; tried again shortly. Agents get it all the same.")
         asked = format_html(text, name=name, when=element(row.verify_at))
         return Words("calm", _("Not checked yet"), joined(asked, lasts))
     if row.verification == Connection.Verification.UNVERIFIED:

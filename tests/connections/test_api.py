@@ -259,3 +259,11 @@ def test_the_script_of_the_documentation_gives_no_csrf_token_away(browser: Clien
     (header,) = re.findall(r'headers\["X-CSRFTOKEN"\] = "(.*)"', answer.content.decode())
     assert (token != "", header) == (True, "")
     assert not answer.cookies
+
+
+def test_the_page_of_the_api_leads_on_without_javascript(db: None):
+    _, _, said = Client().get("/docs").content.decode().partition("<noscript>")
+    said = said.partition("</noscript>")[0]
+    for address in ("/openapi.json", "/ai/skill"):
+        assert f'href="{address}"' in said
+        assert Client().get(address).status_code == 200

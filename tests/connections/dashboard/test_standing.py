@@ -85,6 +85,11 @@ def test_a_key_says_when_it_ends(connect: Any):
     )
 
 
+def test_a_check_that_is_overdue_is_not_told_as_one_that_was_made(connect: Any):
+    overdue = said(connect("openai", verification="unverified", verify_at=soon(minutes=-4))).text
+    assert ("tried again shortly" in overdue, "ago" in overdue) == (True, False)
+
+
 def test_a_refresh_token_that_lives_as_long_as_each_renewal_is_not_ending(connect: Any):
     assert said(connect("google", ends_at=soon(days=7), refresh_at=soon(minutes=40))).name == "Fresh"
     assert said(connect("google", ends_at=soon(days=7), reminded_days=7)).name == "Ends in 7 days"
