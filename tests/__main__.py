@@ -10,7 +10,9 @@ import psycopg
 DEFAULT_DATABASE = "postgres://postgres@127.0.0.1:5432/postgres"
 # These bring processes with databases of their own, and would do the same again.
 ELSEWHERE = "not site and not browser and not oauth_server and not catalogue"
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile"]
+# One more than there are cores: a third of the time goes by waiting for processes that tests have started.
+WORKERS = str((os.cpu_count() or 1) + 1)
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile"]
 
 
 def say(text: str) -> None:
