@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -13,6 +14,8 @@ from tests.pages import browser as looking
 # The last one that runs on Node.js 20.
 PACKAGE = "lighthouse@12"
 RUNS = 5
+# Chromium's debugging port is not always open in time.
+TRIES = 3
 PAGES = {"connections": "/app/", "catalogue": "/app/providers/", "sign-in": "/accounts/login/"}
 CATEGORIES = ("performance", "accessibility", "best-practices")
 
@@ -44,9 +47,13 @@ def _run(url: str, cookie: str) -> dict[str, Any]:
         *(f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags={flags}", *headers),
     ]
     environment = {**os.environ, "CHROME_PATH": looking.BINARY}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=180)
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    for _ in range(TRIES):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+        if done.returncode == 0:
+            report: dict[str, Any] = json.loads(done.stdout)
+            return report
+        print(f"{url}: {done.stderr.strip()[-500:]}", file=sys.stderr, flush=True)
+    raise RuntimeError(f"Lighthouse gives no report of {url}")
 
 
 def _median(reports: list[dict[str, Any]]) -> dict[str, Any]:

@@ -194,12 +194,12 @@ FROM {numbers} JOIN (VALUES {rows}) AS held ON column1 = n %% %s ORDER BY n
 """
 DIALECTS = {
     "sqlite": {
-        "at": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', (-%s * (%s - n)) || ' seconds')",
+        "at": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', (-%s * (%s - n) - 120) || ' seconds')",
         "connection": "column5",
         "numbers": "(WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < %s) SELECT n FROM c)",
     },
     "postgresql": {
-        "at": "now() - %s::float * (%s - n) * interval '1 second'",
+        "at": "now() - (%s::float * (%s - n) + 120) * interval '1 second'",
         "connection": "column5::uuid",
         "numbers": "generate_series(1, %s) AS n",
     },
@@ -208,7 +208,10 @@ PERIOD = 25 * DAY
 
 
 def ledger(user: User, number: int, share: int = 100) -> None:
-    """`number` events of `user` in the last 25 days, in turn about each of his first `share` connections."""
+    """`number` events of `user` in 25 days, in turn about each of his first `share` connections.
+
+    The newest is two minutes old: what is younger is not settled, nor is whatever is written after it.
+    """
     rows = list(Connection.objects.filter(user=user).order_by("pk")[:share])
     keys = itertools.cycle(ApiKey.objects.of(user))
     lite = database.vendor == "sqlite"
