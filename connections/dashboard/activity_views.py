@@ -28,7 +28,7 @@ from connections.models import Connection
 from providers.offers import Offers
 from providers.spec import ProviderSpec
 
-PAGE = 50
+PAGE = 40
 # A list to choose from is no use beyond so many.
 MOST_KEYS, MOST_ACCOUNTS = 100, 100
 # What a refused fetch ends with; whatever else there is can be chosen from an event.

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, Q, Value, When
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from connections.dashboard.last_uses import Use, last_uses
@@ -22,7 +24,7 @@ from providers import registry, search
 from providers.models import Provider
 from providers.spec import ProviderSpec
 
-PAGE = 24
+PAGE = 20
 # So many are seen at a glance.
 FEW = 5
 STATES = {
@@ -180,6 +182,15 @@ class Listing:
         codes = sorted(named, key=lambda code: (named[code].lower(), code))
         state, none = self.wish.state, Numbers(0, 0, 0, 0)
         return [Choice(code, named[code], self._found.get(code, none).of(state)) for code in codes]
+
+    def options(self) -> SafeString:
+        """The providers as options to choose from. There may be hundreds, and a template is slow at them."""
+        chosen = self.wish.provider
+        rows = (
+            (one.value, " selected" if one.value == chosen else "", one.title, f"{one.number:,}")
+            for one in self.providers()
+        )
+        return format_html_join("", '<option value="{}"{}>{} ({})</option>', rows)
 
     @property
     def is_searchable(self) -> bool:

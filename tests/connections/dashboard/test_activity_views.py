@@ -110,7 +110,7 @@ def test_htmx_gets_what_follows_and_nothing_around_it(browser: Client, user: Use
     headers = {"HX-Request": "true", "HX-Target": "older"}
     rest = browser.get(more[1].replace("&amp;", "&"), headers=headers)
     page = rest.content.decode()
-    assert purposes(rest) == [f"p{number}." for number in range(9, -1, -1)]
+    assert purposes(rest) == [f"p{number}." for number in range(19, -1, -1)]
     assert page.count("autofocus") == 1
     assert "<form" not in page
     assert "<html" not in page
