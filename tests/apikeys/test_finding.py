@@ -168,3 +168,20 @@ def test_an_index_finds_each_of_the_places_where_the_rare_are(user: User) -> Non
         steps = [row[3] for row in cursor.fetchall()]
     assert steps[0] == "MULTI-INDEX OR"
     assert not [step for step in steps if step.startswith("SCAN") or step.endswith("(user_id=?)")]
+
+
+@pytest.mark.skipif(db.vendor != "postgresql", reason="is about PostgreSQL, which plans a frequent statement only once")
+def test_places_are_planned_for_their_own_values_however_often_they_are_asked(user: User) -> None:
+    for _ in range(3):
+        fill(user, 60, provider="google")
+        fill(user, 3, provider="rare")
+    # The sixth time a statement is prepared; after five more PostgreSQL thinks of planning it for good.
+    for _ in range(15):
+        assert len(Wanted(user_id=user.pk, provider="rare").newest(9)) == 9
+    with db.cursor() as cursor:
+        cursor.execute(
+            "SELECT SUM(custom_plans), SUM(generic_plans) FROM pg_prepared_statements"
+            " WHERE statement LIKE '%purpose%BETWEEN%'"
+        )
+        custom, generic = cursor.fetchone()
+    assert (custom > 0, generic) == (True, 0)
