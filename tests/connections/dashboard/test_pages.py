@@ -52,5 +52,5 @@ def test_the_ledger_has_pages(browser: Client, user: Any):
     first = browser.get("/app/ledger/").content.decode()
     older = first.partition("?before=")[2].partition('"')[0]
     second = browser.get("/app/ledger/", {"before": older}).content.decode()
-    assert ("p59" in first, "p9 " in first) == (True, False)
-    assert second.count('<details class="event') == 10
+    assert ("p59" in first, "p19 " in first) == (True, False)
+    assert second.count('<details class="event') == 20
