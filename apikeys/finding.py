@@ -7,11 +7,10 @@ tell in which hours there are such events and between which ids, so that only th
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from apikeys.ledger import AuditEvent, AuditEventQuerySet
 from apikeys.tallies import HOUR, Tally, TallyQuerySet, position
@@ -26,19 +25,16 @@ def hour_of(moment: dt.datetime) -> dt.datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-@contextmanager
-def planned_for_its_values() -> Iterator[None]:
-    """Have PostgreSQL plan each statement in here for the values that it comes with.
+class Id(Value):
+    """An id that stands in the statement itself, so that PostgreSQL plans for it.
 
-    One that was often asked is planned once for whatever may come: without knowing how little lies between two ids it
-    reads all of the user's events instead (https://www.postgresql.org/docs/15/sql-prepare.html, Notes).
+    A statement that is often asked is planned once for whatever may come: without knowing how little lies between two
+    ids it reads all of the user's events (https://www.postgresql.org/docs/15/sql-prepare.html, Notes).
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        yield
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        """The number alone, without a parameter."""
+        return f"{int(self.value)}", ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +106,7 @@ class Wanted:
         ranges = [(first, min(last, end)) for first, last in self._ranges(number - len(found), before) if first <= end]
         if not ranges:
             return found
-        with planned_for_its_values():
-            return found + list(self._events(self._within(ranges))[: number - len(found)])
+        return found + list(self._events(self._within(ranges))[: number - len(found)])
 
     def _within(self, ranges: list[tuple[int, int]]) -> Q:
         """The user's events with an id in one of `ranges`, which are many where what is wanted is rare.
@@ -121,7 +116,7 @@ class Wanted:
         found = Q(user_id=self.user_id, pk__in=[first for first, last in ranges if first == last])
         for first, last in ranges:
             if first != last:
-                found |= Q(user_id=self.user_id, pk__range=(first, last))
+                found |= Q(user_id=self.user_id, pk__range=(Id(first), Id(last)))
         return found
 
     def _ranges(self, number: int, before: int | None) -> list[tuple[int, int]]:
