@@ -12,7 +12,9 @@ DEFAULT_DATABASE = "postgres://postgres@127.0.0.1:5432/postgres"
 ELSEWHERE = "not site and not browser and not oauth_server and not catalogue"
 # One more than there are cores: a third of the time goes by waiting for processes that tests have started.
 WORKERS = str((os.cpu_count() or 1) + 1)
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile"]
+# A worker that crashed ends the suite by naming its test: with a new one in its place, xdist 3.8 waits for ever
+# (https://github.com/pytest-dev/pytest-xdist/issues/1378).
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", "--max-worker-restart=0"]
 
 
 def say(text: str) -> None:
