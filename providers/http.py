@@ -23,6 +23,7 @@ from django.conf import settings
 
 from providers.addresses import is_public
 from providers.gzipped import unpacked
+from providers.unanswered import what_happened
 
 CONNECT_TIMEOUT = 5.0
 LONGEST_ANSWER = 1_000_000
@@ -239,8 +240,7 @@ def request(
     except httpx.TimeoutException:
         raise ProviderUnavailable(f"{target.host} did not answer within {timeout:g} s", is_down=True) from None
     except (httpx.HTTPError, httpcore.NetworkError) as error:
-        reason = f"{target.host} could not be reached ({type(error).__name__})"
-        raise ProviderUnavailable(reason, is_down=True) from None
+        raise ProviderUnavailable(what_happened(target.host, error), is_down=True) from None
     finally:
         _deadline.reset(token)
 

@@ -89,8 +89,8 @@ def talk(session: Any, app: App, say: Callable[[Any], Awaitable[T]]) -> T:
     except TimeoutError:
         raise http.ProviderUnavailable(f"Telegram did not answer within {DEADLINE:g} s") from None
     # Telethon cancels what still waits for an answer when the other side hangs up.
-    except (OSError, EOFError, BufferError, asyncio.CancelledError) as error:
-        raise http.ProviderUnavailable(f"Telegram could not be reached ({type(error).__name__})") from None
+    except (OSError, EOFError, BufferError, asyncio.CancelledError):
+        raise http.ProviderUnavailable("Telegram could not be reached") from None
 
 
 def parse_session(text: str) -> Any:
