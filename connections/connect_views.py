@@ -38,10 +38,15 @@ def connect(request: HttpRequest, session_id: str) -> HttpResponse:
     if half and session.is_signing_in() and half.step != "number" and "way" not in request.GET:
         return phone_views.page(request, session, half)
     if not _can_begin(session, half):
-        raise Refused(_(session.reason) or _("This link is older than 10 minutes."), session)
+        raise Refused(_ending(session) or _("This link is older than 10 minutes."), session)
     sessions.choose(session, request.GET.get("way"))
     waits = phone.held_up(session, half) if half and session.spec.login else None
     return ask(request, session, form_of(session, None, half=half), problem=waits.message if waits else "")
+
+
+def _ending(session: OAuthSession) -> str:
+    """Why it ended without a connection, where that is known."""
+    return session.reason and _("Nothing was connected: {why}.").format(why=_(session.reason))
 
 
 def _can_begin(session: OAuthSession, half: HalfOpen | None) -> bool:
@@ -78,7 +83,7 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
     visit = Visit(caller, session, request.session)
     half = phone.mine(visit)
     if not _can_begin(session, half):
-        raise Refused(_(session.reason) or _("This link was used already or is older than 10 minutes."), session)
+        raise Refused(_ending(session) or _("This link was used already or is older than 10 minutes."), session)
     sessions.choose(session, request.POST.get("way"))
     if session.spec.login:
         return phone_views.begin(request, visit, half)
@@ -153,5 +158,11 @@ def come_back(request: HttpRequest, code: str) -> HttpResponse:
     """The provider's redirect. The answer is a redirect in turn, so that code and state leave the address bar."""
     if not request.user.is_authenticated:
         return render(request, "connect/signed_out.html", status=401)
-    outcome = callback.come_back(caller_of(request), code, request.GET.dict(), request.session)
-    return _see_other(f"/connect/{outcome.session.pk}")
+    try:
+        session = callback.come_back(caller_of(request), code, request.GET.dict(), request.session).session
+    except Refused as refusal:
+        if refusal.session is None:
+            raise
+        # Its page says why, and offers to try again.
+        session = refusal.session
+    return _see_other(f"/connect/{session.pk}")

@@ -141,6 +141,7 @@ def test_a_refusal_at_the_provider_leads_back_and_can_be_tried_again(site: Site,
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Deny").click()
     page.get_by_role("heading", name="Sandbox was not connected").wait_for()
+    assert page.url == session["url"], "neither state nor error stays in the address bar"
     failed = agent.get(f"/oauth/sessions/{session['sessionId']}")
     assert (failed["status"], failed["reason"]) == ("failed", "you did not agree at the provider")
     page.get_by_role("button", name="Try again").click()

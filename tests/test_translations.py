@@ -173,5 +173,5 @@ def test_agents_are_answered_in_english_whatever_people_are(browser: Client, age
     first, *_ = [agent.post("/oauth/sessions", {"provider": "openai"}).json()["data"]["sessionId"] for _ in range(21)]
     assert "Hier ist nichts." in browser.get("/app/nowhere/").content.decode()
     assert agent.get("/tokens/nowhere").json()["error"]["message"] == nothing
-    assert "Kam zu spät dran." in browser.get(f"/connect/{first}").content.decode()
+    assert "kam zu spät dran." in browser.get(f"/connect/{first}").content.decode()
     assert agent.get(f"/oauth/sessions/{first}").json()["data"]["reason"] == late

@@ -110,8 +110,11 @@ def test_a_signed_out_browser_hands_its_code_to_nobody(
 
 def test_a_refusal_offers_another_try_which_the_poll_follows(browser: Client, session: OAuthSession, agent: Any):
     state = begun(browser, session)["state"]
-    page = browser.get("/oauth/callback/google", {"state": state, "error": "access_denied"})
+    answer = browser.get("/oauth/callback/google", {"state": state, "error": "access_denied"})
+    assert (answer.status_code, answer["Location"]) == (303, f"/connect/{session.pk}"), "the address bar keeps nothing"
+    page = browser.get(answer["Location"])
     assert page.status_code == 409
+    assert "Nothing was connected: you did not agree at the provider." in page.content.decode()
     assert "Try again" in page.content.decode()
     onward = browser.post(f"/connect/{session.pk}/again")
     successor = OAuthSession.objects.get(predecessor=session)
