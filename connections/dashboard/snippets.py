@@ -71,7 +71,8 @@ def _curl(key: str, provider: str) -> str:
 
 PYTHON = """\
 import json
-{imports}import urllib.request
+{imports}import urllib.error
+import urllib.request
 
 AKHROT = "{base}"
 KEY = {key}
@@ -81,8 +82,11 @@ def ask(path, body=None):
     headers = {{"Authorization": f"Bearer {{KEY}}", "Content-Type": "application/json"}}
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(AKHROT + path, data, headers)
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["data"]
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)["data"]
+    except urllib.error.HTTPError as refusal:
+        raise SystemExit(json.load(refusal)["error"]["message"]) from None
 
 
 print(ask("/ai/context/summary"))

@@ -118,6 +118,11 @@ def test_python_tells_what_is_connected_and_fetches(two: Two, run: Run, held: st
     assert AuditEvent.objects.filter(action="token.fetch", outcome="ok", purpose="trying it out").count() == 1
 
 
+def test_python_says_why_it_was_refused(two: Two, run: Run) -> None:
+    done = run(sys.executable, two.without["python"], key="no-key", name="akhrot.py")
+    assert (done.returncode, done.stderr) == (1, "The API key is missing or not valid.\n")
+
+
 @held
 def test_javascript_tells_what_is_connected_and_fetches(two: Two, run: Run, held: str) -> None:
     text, key = two.text("javascript", held)
