@@ -50,7 +50,7 @@ def chart_of(chosen: Filter, user: User) -> tuple[Chart, bool]:
         window = Window(hour_of(window.since), None, "hour")
         found = counted(Wanted(**{**vars(wanted), "since": window.since}), "hour")
     points = _points(found, window)
-    return Chart(_named(chosen), points, good_word=_("ok"), bad_word=_("refused")), found.behind
+    return Chart(_named(chosen), points, good_word=_("done"), bad_word=_("refused")), found.behind
 
 
 def renewals(connection: Connection, days: int = 14) -> Chart:

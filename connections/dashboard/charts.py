@@ -44,8 +44,8 @@ class Chart:
 
     name: str
     points: Sequence[Point]
-    good_word: str = "ok"
-    bad_word: str = "refused"
+    good_word: str
+    bad_word: str
     width: int = WIDTH
     height: int = HEIGHT
 
