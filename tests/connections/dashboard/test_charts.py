@@ -15,7 +15,9 @@ COUNTS = st.integers(min_value=0, max_value=10**9)
 
 
 def drawn(*points: tuple[int, int]) -> Chart:
-    return Chart("Fetches", [Point(f"day {place}", *counts) for place, counts in enumerate(points)])
+    return Chart(
+        "Fetches", [Point(f"day {place}", *counts) for place, counts in enumerate(points)], "granted", "refused"
+    )
 
 
 def test_the_tallest_bar_is_as_high_as_the_drawing_and_the_others_in_proportion() -> None:
@@ -44,7 +46,7 @@ def test_no_bar_leaves_the_drawing_or_covers_another(points: list[tuple[int, int
     assert all(left.x + left.width <= right.x + ROUNDING for left, right in itertools.pairwise(bars))
 
 
-@pytest.mark.parametrize(("chart", "said"), [(drawn((3, 1)), ["3</strong> ok", "1</strong> refused", "day 0"])])
+@pytest.mark.parametrize(("chart", "said"), [(drawn((3, 1)), ["3</strong> granted", "1</strong> refused", "day 0"])])
 def test_what_is_drawn_is_said_as_well(chart: Chart, said: list[str]) -> None:
     page = render_to_string("parts/chart.html", {"chart": chart})
     assert all(words in page for words in said)
