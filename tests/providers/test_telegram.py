@@ -74,6 +74,23 @@ def test_a_session_does_not_lead_into_our_own_network(settings: Settings, addres
         identify(fields(session(address)))
 
 
+@pytest.mark.parametrize("address", ["93.184.215.14", "149.154.176.1", "2606:2800:220:1::1", "::ffff:149.154.167.51"])
+def test_a_session_does_not_lead_to_a_server_of_whoever_pastes_it(address: str) -> None:
+    with pytest.raises(SessionRefused, match="none of Telegram's"):
+        parse_session(session(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "149.154.175.53", "149.154.167.51", "149.154.175.100", "149.154.167.91", "91.108.56.130",
+        "2001:b28:f23d:f001::a", "2001:67c:4e8:f002::a", "2001:b28:f23f:f005::a",
+    ],
+)  # fmt: skip
+def test_a_session_leads_to_each_of_telegrams_data_centres(address: str) -> None:
+    assert parse_session(session(address)).server_address == address
+
+
 @pytest.mark.parametrize("api_id", ["abc", "0", "-1", "12345678901", "2147483648", "١٢"])
 def test_an_api_id_is_a_number(api_id: str) -> None:
     with pytest.raises(SessionRefused, match="API ID is a number"):
