@@ -228,10 +228,12 @@ def database(value: str) -> dict[str, Any]:
 DATABASES = {"default": read("DATABASE_URL", database, f"sqlite:///{AKHROT_DATA_DIR / 'akhrot.sqlite3'}")}
 SQLITE = DATABASES["default"]["ENGINE"] == "akhrot_site.sqlite"
 REDIS_URL = read("REDIS_URL", environment.redis_url, "")
+# Failed sign-ins and used codes are remembered here, and a full cache drops the oldest. Django's own 300 entries are
+# full after 150 requests, so that whoever guesses could have his guesses forgotten at will.
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
 
 CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"

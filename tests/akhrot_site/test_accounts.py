@@ -61,6 +61,15 @@ def test_too_many_attempts_are_said_with_when_to_come_back(user: User, clock: An
     assert try_to(user)["Location"] == "/app/"
 
 
+def test_failed_attempts_are_not_forgotten_for_what_others_ask_meanwhile(user: User):
+    for _ in range(5):
+        try_to(user, "wrong")
+    for number in range(200):
+        other = Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1")
+        other.post("/accounts/password/reset/", {"email": f"nobody{number}@example.com"})
+    assert "Too many attempts" in try_to(user, "wrong").content.decode()
+
+
 def test_too_many_requests_of_an_address_get_a_page(user: User, settings: Any):
     settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login": "2/m/ip"}
     answers = [try_to(user, "not it") for _ in range(3)]
