@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from akhrot_site import invitation_admin as invitation_admin
 from apikeys.admin import ReadOnlyAdmin, moment
-from connections.admin import end
+from connections.admin import AsksToDelete, end
 from connections.models import Connection
 
 # The key of a session is as good as its password: no page shows one.
@@ -47,7 +47,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
+class UserAdmin(AsksToDelete, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     """People. Turning one inactive ends his keys and sessions at once; nobody can lock himself out here."""
 
     form = forms.ModelForm

@@ -1,12 +1,14 @@
 """Connections and connect links in the admin: to look at. Deleting a connection goes through disconnect."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -61,8 +63,21 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(states.get(self.value() or "", Q()))
 
 
+class AsksToDelete:
+    """An admin that asks providers before it deletes.
+
+    Django's page deletes within a transaction, in which nobody else could write to SQLite while a provider thinks.
+    """
+
+    _delete_view: Callable[..., HttpResponseBase]
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponseBase:
+        """Django's without its transaction: each deed has one of its own."""
+        return self._delete_view(request, object_id, extra_context)
+
+
 @admin.register(Connection)
-class ConnectionAdmin(ReadOnlyAdmin):
+class ConnectionAdmin(AsksToDelete, ReadOnlyAdmin):
     """What users have connected, without anything sealed."""
 
     list_display = (

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -41,6 +43,24 @@ def test_deleting_one_asks_the_provider_and_says_what_it_answered(
     assert len(provider_http.requests) == 1
     assert not Connection.objects.exists()
     assert AuditEvent.objects.filter(detail=f"revocation: {detail}").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", ["connections/connection", "auth/user"])
+def test_nobody_waits_for_the_database_while_the_provider_is_asked(
+    staff: Client, theirs: Connection, other_user: User, provider_http: ProviderHttp, page: str
+):
+    waits: list[bool] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        waits.append(transaction.get_connection().in_atomic_block)
+        return httpx.Response(200, request=request)
+
+    provider_http.reply("POST", REVOKE, answer=answer)
+    pk = theirs.pk if page == "connections/connection" else other_user.pk
+    staff.post(f"/admin/{page}/{pk}/delete/", {"post": "yes"})
+    assert waits == [False]
+    assert not Connection.objects.exists()
 
 
 def test_a_grant_that_another_connection_uses_lives_on(
