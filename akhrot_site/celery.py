@@ -10,6 +10,7 @@ from celery import Celery, signals
 from celery.beat import EmbeddedService
 from celery.platforms import SecurityWarning  # type: ignore[attr-defined]
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.transport import TRANSPORT_ALIASES
 
 from akhrot_site import lifeline, queues
 
@@ -17,6 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "akhrot_site.settings")
 
 # Celery warns of running as root for the sake of pickle, which is not accepted here.
 warnings.filterwarnings("ignore", category=SecurityWarning)
+
+# The address of the queue of files names its transport, and may name no class.
+TRANSPORT_ALIASES["filesystem"] = "akhrot_site.file_queue:Transport"
 
 app = Celery("akhrot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
