@@ -40,6 +40,13 @@ def test_the_first_start_makes_what_it_needs_and_the_owners_link_works_once(site
     assert link.rpartition("/")[2] not in site.log().partition("ready at")[2].partition(link)[2]
 
 
+def test_a_body_in_chunks_arrives(site: Site):
+    headers = {"Authorization": f"Bearer {site.make_owner()}", "Content-Type": "application/json"}
+    chunks = iter([b'{"provider": ', b'"google"}'])
+    answer = httpx.post(f"{site.url}/tokens/fetch", content=chunks, headers=headers, trust_env=False)
+    assert answer.json()["error"]["code"] == "INTEGRATION_NOT_FOUND"
+
+
 def test_what_dies_is_started_again(site: Site):
     web = next(pid for pid in site.children() if "akhrot_site.web" in _command(pid))
     os.kill(web, signal.SIGKILL)
