@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+HOST = re.compile(rf"({NAME.pattern}|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -107,9 +111,15 @@ def items(value: str) -> tuple[str, ...]:
 def origin(value: str) -> str:
     """`scheme://host[:port]` in lower case, with nothing behind it."""
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    # The port is read when it is asked for: one that is no number, or too large, is said here.
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.port == 0
+        or not HOST.fullmatch(parts.netloc)
+    ):
         raise ValueError(f"must look like https://akhrot.example.com, not {value!r}.")
-    if parts.username or parts.path not in {"", "/"} or parts.query or parts.fragment:
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError(f"must be scheme, host and port alone, not {value!r}.")
     return f"{parts.scheme}://{parts.netloc}".lower()
 
@@ -117,6 +127,18 @@ def origin(value: str) -> str:
 def origins(value: str) -> tuple[str, ...]:
     """Several origins parted by commas."""
     return tuple(origin(item) for item in items(value))
+
+
+def private_hosts(value: str) -> tuple[str, ...]:
+    """Hosts, addresses or networks: `id.internal, 10.0.0.7, 10.0.0.0/8`."""
+    return tuple(private_host(item.lower()) for item in items(value))
+
+
+def private_host(item: str) -> str:
+    """One of them, of which a scheme, a port or a path would never match anything."""
+    if is_name(item) and not NAME.fullmatch(item):
+        ipaddress.ip_network(item, strict=False)
+    return item
 
 
 def networks(value: str) -> tuple[Network, ...]:
@@ -141,8 +163,13 @@ def literal(value: Any) -> Any:
 
 def redis_url(value: str) -> str:
     """A URL that a Redis client takes; empty where none is used."""
-    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+    parts = urlsplit(value)
+    if value and parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must begin with redis://, rediss:// or unix://.")
+    number = parts.path.strip("/")
+    # The port is read when it is asked for: one that is no number, or too large, is said here.
+    if parts.scheme != "unix" and (parts.port == 0 or not (number.isdecimal() or not number)):
+        raise ValueError("must end like redis://127.0.0.1:6379/0, with the number of a database.")
     return value
 
 
@@ -156,6 +183,16 @@ def rate_limit(value: str) -> RateLimit:
     if limit.quota < 1 or limit.window < 1:
         raise ValueError(f"must be requests/seconds, such as 600/60, not {value!r}.")
     return limit
+
+
+def mail(value: str) -> dict[str, Any]:
+    """Django's settings of the mail server at a URL."""
+    if urlsplit(value).scheme not in environ.Env.EMAIL_SCHEMES:
+        raise ValueError("must look like smtp+tls://user:password@host:587.")
+    config: dict[str, Any] = environ.Env.email_url_config(value)
+    if "smtp" in config["EMAIL_BACKEND"] and not config["EMAIL_HOST"]:
+        raise ValueError("must name a host, as smtp+tls://user:password@host:587 does.")
+    return config
 
 
 def telegram_dc(value: str) -> TelegramDC | None:

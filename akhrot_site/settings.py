@@ -27,7 +27,7 @@ HOST = read("HOST", environment.text, "127.0.0.1")
 AKHROT_BASE_URL = read("AKHROT_BASE_URL", environment.origin, f"http://127.0.0.1:{PORT}")
 AKHROT_KEYS = read("AKHROT_KEYS", environment.text, "")
 AKHROT_CATALOG_DIR = read("AKHROT_CATALOG_DIR", environment.existing_folder, "")
-AKHROT_ALLOW_PRIVATE_HOSTS = read("AKHROT_ALLOW_PRIVATE_HOSTS", environment.items, "")
+AKHROT_ALLOW_PRIVATE_HOSTS = read("AKHROT_ALLOW_PRIVATE_HOSTS", environment.private_hosts, "")
 AKHROT_SIGNUP = read("AKHROT_SIGNUP", environment.choice("closed", "invite", "open"), "closed")
 AKHROT_LEDGER_DAYS = read("AKHROT_LEDGER_DAYS", environment.number(1, 36500), "365")
 AKHROT_RATE_LIMIT = read("AKHROT_RATE_LIMIT", environment.rate_limit, "600/60")
@@ -217,6 +217,8 @@ def database(value: str) -> dict[str, Any]:
             "TEST": {"NAME": str(Path(AKHROT_DATA_DIR if name == ":memory:" else name).parent / "test.sqlite3")},
         }
     if engine.endswith("postgresql"):
+        if not config.get("NAME"):
+            raise ValueError("must name a database, as postgres://user:password@host:5432/name does.")
         return config | {
             "ENGINE": "akhrot_site.postgresql",
             "OPTIONS": POSTGRES_OPTIONS | options,
@@ -357,7 +359,7 @@ PASSKEYS_WORK = BASE_HOST == "localhost" or (HTTPS and environment.is_name(BASE_
 MFA_PASSKEY_LOGIN_ENABLED = PASSKEYS_WORK
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS and PASSKEYS_WORK
 
-vars().update(read("EMAIL_URL", environ.Env.email_url_config, "consolemail://"))
+vars().update(read("EMAIL_URL", environment.mail, "consolemail://"))
 EMAIL_TIMEOUT = 10
 MAIL_USER = str(vars().get("EMAIL_HOST_USER") or "")
 # Most mail servers let whoever signs in send from that address alone.

@@ -49,16 +49,28 @@ def show(tmp_path: Path) -> Show:
         ("PORT", "80000"),
         ("AKHROT_BASE_URL", "akhrot.example"),
         ("AKHROT_BASE_URL", "https://akhrot.example/under/a/path"),
+        ("AKHROT_BASE_URL", "https://akhrot.example:99999"),
+        ("AKHROT_BASE_URL", "https://akhrot.example:"),
+        ("AKHROT_BASE_URL", "https://akhrot .example"),
+        ("AKHROT_BASE_URL", "https://:@akhrot.example"),
         ("AKHROT_RATE_LIMIT", "600"),
         ("AKHROT_RATE_LIMIT", "0/60"),
         ("AKHROT_SIGNUP", "everyone"),
         ("AKHROT_LEDGER_DAYS", "-1"),
         ("AKHROT_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("AKHROT_RETURN_ORIGINS", "https://a.example, b.example"),
+        ("AKHROT_ALLOW_PRIVATE_HOSTS", "http://id.internal"),
+        ("AKHROT_ALLOW_PRIVATE_HOSTS", "id.internal:8080"),
+        ("AKHROT_ALLOW_PRIVATE_HOSTS", "10.0.0.1 10.0.0.2"),
         ("AKHROT_CATALOG_DIR", "/nowhere/at/all"),
         ("AKHROT_TELEGRAM_DC", "2 149.154.167.40"),
         ("DATABASE_URL", "mysql://user:hunter2@localhost/akhrot"),
+        ("DATABASE_URL", "postgres://"),
         ("REDIS_URL", "http://localhost:6379"),
+        ("REDIS_URL", "redis://localhost:redis/0"),
+        ("REDIS_URL", "redis://localhost:6379/akhrot"),
+        ("EMAIL_URL", "mail.example"),
+        ("EMAIL_URL", "smtp+tls://"),
     ],
 )
 def test_a_bad_variable_stops_the_start_by_its_name(tmp_path: Path, name: str, value: str):
@@ -100,6 +112,24 @@ def test_no_host_beside_it_can_plant_a_cookie_where_there_is_https(show: Show):
         "__Host-akhrot_csrf",
     }
     assert set(show(*names, AKHROT_BASE_URL="http://127.0.0.1:8000").values()) == {"akhrot_session", "akhrot_csrf"}
+
+
+def test_whatever_is_meant_is_taken(show: Show):
+    """What the checks of a variable must let through."""
+    good = {
+        "AKHROT_BASE_URL": "https://[::1]:8443/",
+        "AKHROT_RETURN_ORIGINS": "https://münchen.example, http://my_app:3000",
+        "AKHROT_ALLOW_PRIVATE_HOSTS": "ID.internal, my_host, 127.0.0.1, fd00::1, 10.0.0.1/8",
+        "REDIS_URL": "rediss://:p%2Fw@localhost/",
+        "EMAIL_URL": "smtp+ssl://mail.example",
+    }
+    shown = show("AKHROT_BASE_URL", "AKHROT_ALLOW_PRIVATE_HOSTS", "EMAIL_HOST", **good)
+    assert shown == {
+        "AKHROT_BASE_URL": "https://[::1]:8443",
+        "AKHROT_ALLOW_PRIVATE_HOSTS": ["id.internal", "my_host", "127.0.0.1", "fd00::1", "10.0.0.1/8"],
+        "EMAIL_HOST": "mail.example",
+    }
+    assert show("REDIS_URL", REDIS_URL="unix:///run/redis.sock?db=3")
 
 
 def test_debugging_is_refused_behind_https(tmp_path: Path):
