@@ -7,6 +7,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "akhrot_site.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
     try:
         execute_from_command_line(sys.argv)
@@ -15,6 +16,13 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"ImproperlyConfigured: {error}")
+    except DatabaseError as error:
+        from akhrot_site import no_database
+
+        said = no_database.explain(error)
+        if "--traceback" in sys.argv or not said:
+            raise
+        sys.exit(f"{type(error).__name__}: {said}")
 
 
 if __name__ == "__main__":
