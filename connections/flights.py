@@ -68,11 +68,6 @@ def close() -> None:
     _lanes.close()
 
 
-def aloft() -> int:
-    """How many flights this process has, those that wait in line included."""
-    return len(_aloft)
-
-
 def refresh(connection: Connection, patience: float = CALLER_PATIENCE) -> Landing:
     """Have the connection refreshed and wait up to `patience` seconds; the flight goes on if that is too short.
 

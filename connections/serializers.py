@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,300}")
 CODE_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 MOST_SCOPES = 100

@@ -84,10 +84,6 @@ class KeyForm(forms.Form):
         boxes = [ProviderBox(spec, code in self._connected, code in ticked) for code, spec in self._specs.items()]
         return sorted(boxes, key=lambda box: not box.connected)
 
-    def number_ticked(self) -> int:
-        """How many are."""
-        return len(self["providers"].value() or ())
-
     def clean(self) -> dict[str, Any]:
         """Ask for the day where it is to end on one, and refuse one that is over or far."""
         cleaned = super().clean() or {}
