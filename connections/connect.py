@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -23,6 +25,7 @@ from providers.verify import Verdict
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
 ENDS = ("ends_at", "ends_since", "reminded_days")
 
 
@@ -39,6 +42,24 @@ def client_was_refused(provider: Provider, reason: str) -> None:
         Notice.objects.tell(Notice.Kind.CLIENT_REFUSED, cause, provider=provider.code, reason=reason[:300])
 
 
+def or_again(keep: Callable[P, Connection]) -> Callable[P, Connection]:
+    """`keep` in a transaction, and once more where that breaks a constraint.
+
+    Two links for one account came back at the same moment, and the other one has made the row: this time it is renewed.
+    """
+    kept = transaction.atomic(keep)
+
+    @wraps(keep)
+    def kept_or_again(*args: P.args, **kwargs: P.kwargs) -> Connection:
+        try:
+            return kept(*args, **kwargs)
+        except IntegrityError:
+            return kept(*args, **kwargs)
+
+    return kept_or_again
+
+
+@or_again
 def connect_grant(
     caller: Caller,
     *,
@@ -55,23 +76,6 @@ def connect_grant(
     renewed, in whichever way that was, and another one added. A provider that tells no account id gives a new row each
     time.
     """
-    try:
-        return _connect_grant(caller, provider, grant, account, inputs, way, renew)
-    except IntegrityError:
-        # Two links for one account came back at the same moment. The other one has made the row: renew that.
-        return _connect_grant(caller, provider, grant, account, inputs, way, renew)
-
-
-@transaction.atomic
-def _connect_grant(
-    caller: Caller,
-    provider: Provider,
-    grant: Grant,
-    account: Account,
-    inputs: dict[str, str],
-    way: str,
-    renew: Connection | None,
-) -> Connection:
     mine = Connection.objects.select_for_update(of=("self",)).filter(user=caller.user, provider=provider)
     row = mine.filter(pk=renew.pk).first() if renew else None
     if row is None and account.id:
@@ -91,6 +95,7 @@ def _connect_grant(
     return row
 
 
+@or_again
 def connect_key(
     caller: Caller,
     *,
@@ -104,25 +109,9 @@ def connect_key(
     """Keep a pasted credential. `fields` by name as the specification of this `way` has them.
 
     `verdict` says how it was checked, and `ends_at` when its user says that it ends. The same credential pasted twice
-    is one connection: a keyed fingerprint tells, for the values are sealed. What a sign-in on our own pages made is
-    kept as one, except that the account of it is known: it renews what that account was signed in to with.
+    is one connection: a keyed fingerprint tells, for the values are sealed. What a sign-in on our own pages gave is
+    kept like a pasted one, but its account is known: it takes the place of that account's last one.
     """
-    try:
-        return _connect_key(caller, provider, fields, verdict, ends_at, way, renew)
-    except IntegrityError:
-        return _connect_key(caller, provider, fields, verdict, ends_at, way, renew)
-
-
-@transaction.atomic
-def _connect_key(
-    caller: Caller,
-    provider: Provider,
-    fields: dict[str, str],
-    verdict: Verdict,
-    ends_at: dt.datetime | None,
-    way: str,
-    renew: Connection | None,
-) -> Connection:
     whose = Account(id=verdict.account_id, label=verdict.label)
     row, action = _row_of(caller, provider, fields, whose, way, renew)
     row.secrets = json.dumps({"fields": fields})
@@ -158,6 +147,7 @@ def _row_of(
     return row, action
 
 
+@or_again
 def connect_client(
     caller: Caller,
     *,
@@ -173,25 +163,7 @@ def connect_client(
 
     Told apart as keys are. The account that a client tells is its owner's, who may have several of them.
     """
-    whose = account or Account()
-    try:
-        return _connect_client(caller, provider, fields, scopes, grant, whose, way, renew)
-    except IntegrityError:
-        return _connect_client(caller, provider, fields, scopes, grant, whose, way, renew)
-
-
-@transaction.atomic
-def _connect_client(
-    caller: Caller,
-    provider: Provider,
-    fields: dict[str, str],
-    scopes: list[str],
-    grant: Grant,
-    whose: Account,
-    way: str,
-    renew: Connection | None,
-) -> Connection:
-    row, action = _row_of(caller, provider, fields, whose, way, renew)
+    row, action = _row_of(caller, provider, fields, account or Account(), way, renew)
     row.secrets = json.dumps({"fields": fields, "scopes": scopes})
     row.scopes = scopes
     _write(row, row.credential_columns(grant))

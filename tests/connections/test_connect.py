@@ -1,8 +1,11 @@
 """Pasted keys and disconnecting: what is kept, what is told, and what becomes of the grant at the provider."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection, connections, transaction
 
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
@@ -10,6 +13,8 @@ from connections import connect as connecting
 from connections import flights, pasting, sessions
 from connections.models import Connection, OAuthSession
 from connections.sessions import Refused
+from providers.models import Provider
+from providers.oauth import Account, Grant
 from tests.provider_http import ProviderHttp
 
 OPENAI = "https://api.openai.com/v1/models"
@@ -167,3 +172,41 @@ def test_a_connection_whose_seal_is_broken_can_still_be_ended(user, connect, con
     Connection.objects.filter(pk=row.pk).update(secrets=Connection.objects.get(pk=other.pk).__dict__["secrets"])
     assert connecting.disconnect(Caller(user=user), Connection.objects.get(pk=row.pk)) == "failed"
     assert not Connection.objects.filter(pk=row.pk).exists()
+
+
+def wait_until_somebody_waits() -> None:
+    """Until a statement waits for another transaction. SQLite has its writers in line, and nothing to look at."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 10
+    while connection.vendor == "postgresql" and time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(waiting)
+            if cursor.fetchone():
+                return
+        time.sleep(0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_grants_of_one_account_at_the_same_moment_are_one_connection_with_the_later(user):
+    google = Provider.objects.get(code="google")
+
+    def keep(token: str) -> Connection:
+        grant, account = Grant(access_token=token), Account(id="1", label="Ada")
+        return connecting.connect_grant(Caller(user=user), provider=google, grant=grant, account=account, inputs={})
+
+    def keep_in_thread() -> Connection:
+        try:
+            return keep("second")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            first = keep("first")
+            other = pool.submit(keep_in_thread)
+            wait_until_somebody_waits()
+        second = other.result(timeout=30)
+    row = Connection.objects.get()
+    assert first.pk == second.pk == row.pk
+    assert row.held()["access_token"] == "second"
+    assert [one.action for one in AuditEvent.objects.order_by("pk")] == ["connection.add", "connection.renew"]
