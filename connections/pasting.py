@@ -7,13 +7,12 @@ from django.utils.translation import gettext as _
 
 from apikeys.ledger import Caller, record
 from connections import connect
-from connections.models import OAuthSession
+from connections.models import Connection, OAuthSession
 from connections.sessions import Refused, check_usable
 from providers import http, oauth, verify
 from providers.http import ProviderUnavailable
-from providers.oauth import GrantRevoked
-from providers.spec import ProviderSpec
-from providers.verify import Outcome, Verdict
+from providers.oauth import Account, Grant, GrantRevoked
+from providers.verify import Verdict
 
 
 def paste(
@@ -35,72 +34,69 @@ def paste(
     check_usable(session)
     if not session.can_start():
         raise Refused(_("This link was used already or is older than 10 minutes."), session)
-    if session.spec.oauth:
-        return _paste_client(caller, session, fields, replace_account=replace_account)
-    verdict = _verified(session.spec, fields)
-    if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
-        record(caller, "session.paste", outcome=verdict.outcome.upper(), provider=session.provider_id)
-        return verdict
-    if not replace_account and is_of_another(session, verdict):
-        record(caller, "session.paste", outcome="OTHER_ACCOUNT", provider=session.provider_id)
+    verdict, grant = _checked(session, fields)
+    may_be_unverified = keep_unverified and session.spec.oauth is None
+    why_not = _why_not(session, verdict, keep_unverified=may_be_unverified, replace_account=replace_account)
+    if why_not:
+        record(caller, "session.paste", outcome=why_not, provider=session.provider_id)
         return verdict
     with transaction.atomic():
-        row = connect.connect_key(
-            caller,
-            provider=session.provider,
-            fields=fields,
-            verdict=verdict,
-            ends_at=ends_at,
-            way=session.way,
-            renew=session.connection,
-        )
+        row = _kept(caller, session, fields, verdict, grant, ends_at)
         if not session.complete(row.pk):
             raise Refused(_("This link was used already."), session)
     session.refresh_from_db()
     return verdict
 
 
-def is_of_another(session: OAuthSession, verdict: Verdict) -> bool:
-    """Whether the provider tells an account, and another one of the connection to renew."""
+def _checked(session: OAuthSession, fields: dict[str, str]) -> tuple[Verdict, Grant | None]:
+    """What the provider says, and the grant that an OAuth client of the user's own gets, which is what proves it."""
+    spec = session.spec
+    try:
+        with http.waiting_room():
+            if spec.oauth is None:
+                return verify.verify(spec, fields), None
+            grant = oauth.client_grant(spec, fields=fields, inputs={}, scopes=session.scopes)
+            account = oauth.identity(spec, grant, fields)
+    except GrantRevoked as refusal:
+        return Verdict("refused", reason=refusal.reason), None
+    except ProviderUnavailable as failure:
+        return Verdict("unreachable", reason=failure.reason), None
+    return Verdict("works", account.id, account.label), grant
+
+
+def _why_not(session: OAuthSession, verdict: Verdict, *, keep_unverified: bool, replace_account: bool) -> str:
+    """Why a credential is not kept, as the ledger has it; empty for one that is."""
+    if verdict.outcome == "refused" or (verdict.outcome == "unreachable" and not keep_unverified):
+        return verdict.outcome.upper()
+    return "OTHER_ACCOUNT" if _is_of_another(session, verdict) and not replace_account else ""
+
+
+def _is_of_another(session: OAuthSession, verdict: Verdict) -> bool:
+    """Whether the provider tells an account, and another one than that of the connection to renew."""
     known = session.connection.account_id if session.connection else ""
     return bool(known and verdict.account_id and verdict.account_id != known)
 
 
-def _paste_client(caller: Caller, session: OAuthSession, fields: dict[str, str], *, replace_account: bool) -> Verdict:
-    """The same for an OAuth client of the user's own: that it gets a token is the proof."""
-    spec = session.spec
-    try:
-        with http.waiting_room():
-            grant = oauth.client_grant(spec, fields=fields, inputs={}, scopes=session.scopes)
-            account = oauth.identity(spec, grant, fields)
-    except (GrantRevoked, ProviderUnavailable) as error:
-        outcome: Outcome = "refused" if isinstance(error, GrantRevoked) else "unreachable"
-        record(caller, "session.paste", outcome=outcome.upper(), provider=session.provider_id)
-        return Verdict(outcome, reason=error.reason)
-    verdict = Verdict("works", account.id, account.label)
-    if not replace_account and is_of_another(session, verdict):
-        record(caller, "session.paste", outcome="OTHER_ACCOUNT", provider=session.provider_id)
-        return verdict
-    with transaction.atomic():
-        row = connect.connect_client(
-            caller,
-            provider=session.provider,
-            fields=fields,
-            scopes=session.scopes,
-            grant=grant,
-            account=account,
-            way=session.way,
-            renew=session.connection,
+def _kept(
+    caller: Caller,
+    session: OAuthSession,
+    fields: dict[str, str],
+    verdict: Verdict,
+    grant: Grant | None,
+    ends_at: dt.datetime | None,
+) -> Connection:
+    provider, way, renew = session.provider, session.way, session.connection
+    if grant is None:
+        return connect.connect_key(
+            caller, provider=provider, fields=fields, verdict=verdict, ends_at=ends_at, way=way, renew=renew
         )
-        if not session.complete(row.pk):
-            raise Refused(_("This link was used already."), session)
-    session.refresh_from_db()
-    return verdict
-
-
-def _verified(spec: ProviderSpec, fields: dict[str, str]) -> Verdict:
-    try:
-        with http.waiting_room():
-            return verify.verify(spec, fields)
-    except ProviderUnavailable as busy:
-        return Verdict(outcome="unreachable", account_id="", label="", reason=busy.reason)
+    return connect.connect_client(
+        caller,
+        provider=provider,
+        fields=fields,
+        scopes=session.scopes,
+        grant=grant,
+        account=Account(id=verdict.account_id, label=verdict.label),
+        way=way,
+        renew=renew,
+    )
