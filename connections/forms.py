@@ -29,13 +29,10 @@ class SpecForm(forms.Form):
         self.spec = spec
 
     def values(self) -> dict[str, str]:
-        """What was entered, without the blanks around it and without the fields left empty."""
-        given = {name: str(self.cleaned_data.get(name) or "").strip() for name in self.names()}
+        """What was entered of what the specification asks for, without blanks around it and what was left empty."""
+        asked = {one.name for one in self.spec.asked}
+        given = {name: str(self.cleaned_data.get(name) or "").strip() for name in self.fields if name in asked}
         return {name: value for name, value in given.items() if value}
-
-    def names(self) -> list[str]:
-        """The specification's fields in this form."""
-        raise NotImplementedError
 
     def clean(self) -> dict[str, Any]:
         """Refuse what the specification refuses, field by field."""
@@ -62,10 +59,6 @@ class PasteForm(SpecForm):
                 widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
             )
 
-    def names(self) -> list[str]:
-        """The credential's fields."""
-        return [field.name for field in self.spec.fields]
-
     def clean_ends_on(self) -> dt.date | None:
         """Refuse a day that is over."""
         day: dt.date | None = self.cleaned_data["ends_on"]
@@ -86,10 +79,6 @@ class InputsForm(SpecForm):
         super().__init__(spec, *args, **kwargs)
         for field in spec.inputs:
             self.fields[field.name] = _input_field(field)
-
-    def names(self) -> list[str]:
-        """The inputs."""
-        return [field.name for field in self.spec.inputs]
 
 
 def credential_field(field: CredentialField) -> forms.Field:

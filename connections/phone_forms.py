@@ -65,10 +65,6 @@ class PhoneForm(SpecForm):
             made.widget.attrs["placeholder"] = "••••••••"
         return made
 
-    def names(self) -> list[str]:
-        """The provider's fields in it."""
-        return [name for name in self.fields if name != "phone"]
-
     def values(self) -> dict[str, str]:
         """What was entered of them, the secrets kept from before, and the operator's app."""
         secret = {field.name for field in self.spec.fields if field.secret}
