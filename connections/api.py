@@ -20,7 +20,7 @@ from apikeys.throttling import LimitedView
 from connections import connect, context, errors, operations, sessions, skill, tokens
 from connections.models import Connection, OAuthSession
 from connections.serializers import FetchBody, PageQuery, ProvidersQuery, SessionBody, SkillQuery
-from connections.tokens import iso
+from connections.times import iso
 
 NO_STORE = {"Cache-Control": "no-store"}
 PAGE = 50

@@ -12,7 +12,7 @@ from typing import Any
 from apikeys.ledger import Caller
 from connections import errors
 from connections.models import Connection
-from connections.tokens import iso
+from connections.times import iso
 from providers import registry, search
 from providers.call import BEARER
 from providers.models import Provider

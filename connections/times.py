@@ -1,4 +1,4 @@
-"""Times in words, and the element that tells both: the words to read, and the exact time for who points at them."""
+"""Times in ISO 8601 for agents and in words for people, and the element that shows words and tells the exact time."""
 
 import datetime as dt
 
@@ -12,6 +12,11 @@ from django.utils.translation import ngettext
 SHORTEST = dt.timedelta(minutes=1)
 # Up to so many days ahead an end is told to the day.
 DAYS_AHEAD = 60
+
+
+def iso(moment: dt.datetime | None) -> str | None:
+    """ISO 8601 in UTC with ``Z``, to the second; None stays None."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
 
 
 def ago(moment: dt.datetime | None) -> str:
@@ -52,10 +57,9 @@ def element(moment: dt.datetime | None, words: str = "") -> SafeString:
     """
     if moment is None:
         return format_html("{}", words or ago(None))
-    iso = moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return format_html(
         '<time datetime="{}" title="{}" data-moment="{}">{}</time>',
-        iso,
+        iso(moment),
         exact(moment),
         "fixed" if words else "ago",
         words or ago(moment),

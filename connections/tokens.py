@@ -14,6 +14,7 @@ from connections import errors, flights, tasks
 from connections.asking import CLIENT_REFUSED
 from connections.models import FETCH_ORDER, Connection
 from connections.sessions import chosen, offered_provider
+from connections.times import iso
 from providers import call
 from providers.grants import lasting
 from providers.http import NoRoom, ProviderUnavailable
@@ -255,8 +256,3 @@ def _answer(connection: Connection, service: Service | None) -> dict[str, Any]:
         **sending,
         "extra": lasting(spec.oauth, held.get("extra", {})),
     }
-
-
-def iso(moment: dt.datetime | None) -> str | None:
-    """ISO 8601 in UTC with ``Z``, to the second; None stays None."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
