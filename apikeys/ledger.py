@@ -33,6 +33,10 @@ class Caller:
     address: str | None = None
     request_id: str = ""
 
+    def may_use(self, provider: str) -> bool:
+        """Whether the provider of this code is open to the key; without a key every provider is."""
+        return self.key is None or self.key.allows(provider)
+
 
 class LedgerIsAppendOnly(TypeError):
     """Somebody tried to change or remove what the ledger says."""

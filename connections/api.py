@@ -211,7 +211,7 @@ class Connections(AgentView):
         """What the user has connected."""
         who = caller(request)
         asked = query(PageQuery, request)
-        mine = [row for row in Connection.objects.of(who.user) if who.key is None or who.key.allows(row.provider_id)]
+        mine = [row for row in Connection.objects.of(who.user) if who.may_use(row.provider_id)]
         shown = [{"provider": row.provider_id, **context.account(row)} for row in mine]
         return success(page(shown, asked.get("cursor", ""), "connectionId", "connections"))
 
@@ -224,7 +224,7 @@ class OneConnection(AgentView):
         """End it, and give the grant back."""
         who = caller(request)
         row = own_connection(who, connection_id)
-        if who.key and not (who.key.may_disconnect and who.key.allows(row.provider_id)):
+        if not who.may_use(row.provider_id) or (who.key and not who.key.may_disconnect):
             raise errors.Forbidden("This key may not disconnect.", hint="The user can do it in the dashboard.")
         ended = {"connectionId": str(row.pk), "provider": row.provider_id}
         return success({**ended, "revocation": connect.disconnect(who, row)})

@@ -12,10 +12,10 @@ from typing import Any
 from apikeys.ledger import Caller
 from connections import errors
 from connections.models import Connection
+from connections.sessions import offered_provider
 from connections.times import iso
-from providers import registry, search
+from providers import search
 from providers.call import BEARER
-from providers.models import Provider
 from providers.offers import Offers
 from providers.parts import Example, Send, Service
 from providers.spec import ProviderSpec
@@ -23,18 +23,14 @@ from providers.spec import ProviderSpec
 MOST_AVAILABLE = 10
 
 
-def _may_use(caller: Caller, code: str) -> bool:
-    return caller.key is None or caller.key.allows(code)
-
-
 def _offered(caller: Caller) -> tuple[Offers, dict[str, ProviderSpec]]:
     """What the instance offers, and those of it that the caller may use, the most used first."""
     offers = Offers.read()
-    return offers, {code: spec for code, spec in offers.specs().items() if _may_use(caller, code)}
+    return offers, {code: spec for code, spec in offers.specs().items() if caller.may_use(code)}
 
 
 def _connected(caller: Caller) -> dict[str, list[Connection]]:
-    mine = [row for row in Connection.objects.of(caller.user) if _may_use(caller, row.provider_id)]
+    mine = [row for row in Connection.objects.of(caller.user) if caller.may_use(row.provider_id)]
     return {code: list(rows) for code, rows in groupby(mine, key=lambda row: row.provider_id)}
 
 
@@ -83,16 +79,8 @@ def _named(spec: ProviderSpec) -> dict[str, Any]:
 
 def provider(caller: Caller, code: str) -> dict[str, Any]:
     """``GET /ai/context/{provider}``. Raises Forbidden, ProviderNotFound."""
-    row = Provider.objects.defer("client_secret").filter(code=code, enabled=True).first()
-    if row is None or not row.is_known() or not _may_use(caller, code):
-        raise _not_offered(caller, code)
+    row = offered_provider(caller, code)
     return _described(row.spec, list(Connection.objects.to(code, caller.user).defer("provider__client_secret")))
-
-
-def _not_offered(caller: Caller, code: str) -> errors.ApiError:
-    if not _may_use(caller, code) and code in registry.catalogue():
-        return errors.Forbidden(f"This key may not use {code}.", hint="Its user can allow it in the dashboard.")
-    return errors.ProviderNotFound(code, search.nearest(code, _offered(caller)[1]))
 
 
 def service(caller: Caller, code: str, service_code: str) -> dict[str, Any]:

@@ -53,9 +53,9 @@ def offered_provider(caller: Caller, code: str) -> Provider:
     provider = Provider.objects.filter(code=code).first()
     if provider is None or not provider.enabled or not provider.is_known():
         offered = Offers.read().specs().items()
-        usable = {code: spec for code, spec in offered if caller.key is None or caller.key.allows(code)}
+        usable = {code: spec for code, spec in offered if caller.may_use(code)}
         raise errors.ProviderNotFound(code, search.nearest(code, usable))
-    if caller.key and not caller.key.allows(code):
+    if not caller.may_use(code):
         raise errors.Forbidden(f"This key may not use {code}.", hint="Its user can allow it in the dashboard.")
     return provider
 

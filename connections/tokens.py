@@ -74,7 +74,7 @@ def fetch(
 
 def _find(caller: Caller, provider: str, account: str) -> Connection:
     """The connection that is meant: the named one, or the default. One read unless something is wrong."""
-    if caller.key and not caller.key.allows(provider):
+    if not caller.may_use(provider):
         offered_provider(caller, provider)
     found = _named(caller, provider, account) if account else _default().read(provider, caller.user.pk)
     if found and found.provider.enabled and found.is_known():

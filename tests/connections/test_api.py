@@ -11,6 +11,7 @@ from apikeys.ledger import Caller
 from connections import sessions
 from connections.models import Connection
 from providers import registry, search
+from providers.models import Provider
 from tests.provider_http import ProviderHttp
 
 NOBODY = "00000000-0000-4000-8000-00000000000a"
@@ -87,6 +88,16 @@ def test_forbidden_provider_and_forbidden_disconnect(issue: Any, connect: Any):
     error(issue(may_disconnect=False).delete(f"/connections/{row.pk}"), 403, "FORBIDDEN")
     assert limited.get("/connections").json()["data"]["connections"] == []
     assert Connection.objects.exists()
+
+
+def test_a_key_is_refused_a_provider_of_the_operators_own_alike_everywhere(issue: Any, notebook: Provider):
+    limited, body = issue(providers=["openai"]), {"provider": "notebook"}
+    for answer in (
+        limited.get("/ai/context/notebook"),
+        limited.post("/oauth/sessions", body),
+        limited.post("/tokens/fetch", body),
+    ):
+        error(answer, 403, "FORBIDDEN")
 
 
 def test_not_connected_comes_with_the_call_that_mends_it(agent: Any):
