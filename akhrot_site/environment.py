@@ -25,7 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class RateLimit(NamedTuple):
-    """`quota` requests in any `window` seconds."""
+    """`quota` requests in a window of `window` seconds."""
 
     quota: int
     window: int

@@ -18,5 +18,5 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "akhrot_<id>_<secret>",
-            "description": "An API key, made in the dashboard under Keys. The key is the user.",
+            "description": "An API key, made in the dashboard under API keys. The key is the user.",
         }

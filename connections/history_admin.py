@@ -43,7 +43,7 @@ class RefreshAdmin(ReadOnlyAdmin):
     fields = ("connection", "result", "took", "reason", "at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refresh]:
-        """Without what is sealed; of one connection where the address names it."""
+        """Without what is sealed."""
         rows: QuerySet[Refresh] = super().get_queryset(request)
         return rows.defer("connection__secrets")
 

@@ -10,13 +10,14 @@ text, flag, number = serializers.CharField, serializers.BooleanField, serializer
 listed, mapped = serializers.ListField, serializers.DictField
 CODE = path("provider", "A provider's code, for instance google.")
 KINDS = ["oauth2", "api_key", "mtproto"]
-# A call for agents: method, path, body and a curl line.
 CONTEXT = {
     "provider": text(),
     "name": text(),
     "tokenType": serializers.ChoiceField(KINDS),
     "connected": flag(),
-    "accounts": listed(child=mapped(), help_text="connectionId, account, label, default, status, scopes, expiresAt"),
+    "accounts": listed(
+        child=mapped(), help_text="connectionId, account, label, default, status, verification, scopes, expiresAt"
+    ),
     "getToken": mapped(help_text="The call that answers a credential"),
     "connect": mapped(help_text="The call that makes a connect link"),
     "docsUrl": text(required=False),

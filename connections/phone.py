@@ -64,7 +64,7 @@ def must_wait_for_another(half: HalfOpen) -> bool:
 
 
 def mine(visit: Visit) -> HalfOpen | None:
-    """The same for a POST: whoever tries to go on with another browser's stands in the ledger."""
+    """As `current`, for a POST: that somebody tried to go on with another browser's sign-in stands in the ledger."""
     try:
         return current(visit.session, visit.browser)
     except OtherBrowser:

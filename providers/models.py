@@ -54,9 +54,9 @@ class Provider(models.Model):
     """One provider as this instance's operator set it. The rest stands in its specification."""
 
     code = models.CharField(primary_key=True, max_length=64)
-    # The seal is bound to the primary key, which for a provider is its code.
     enabled = models.BooleanField(default=True, help_text=_("Users may connect it and agents may fetch from it"))
     client_id = models.CharField("OAuth client id", max_length=255, blank=True)
+    # The seal is bound to the primary key, which for a provider is its code.
     client_secret = SealedTextField("OAuth client secret", blank=True, default="")
     extra_scopes = models.JSONField(default=list, blank=True, help_text=_("Asked for beside the file's own"))
     specification = models.JSONField(

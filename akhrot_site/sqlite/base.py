@@ -38,7 +38,7 @@ class WriteLock:
         self._releasing = threading.Lock()
 
     def acquire(self, connection: DatabaseWrapper, timeout: float) -> None:
-        """Wait for the lock and hold it for `owner`; taken twice it is held once."""
+        """Wait up to `timeout` seconds for the lock and hold it for `connection`; taken twice it is held once."""
         if self._holder is connection:
             return
         deadline = time.monotonic() + timeout
@@ -49,7 +49,7 @@ class WriteLock:
         self._holder, self._thread = connection, threading.current_thread()
 
     def release(self, connection: DatabaseWrapper) -> None:
-        """Give the lock back if `owner` holds it."""
+        """Give the lock back if `connection` holds it."""
         with self._releasing:
             if self._holder is not connection:
                 return
