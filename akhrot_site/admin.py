@@ -123,7 +123,7 @@ class UserAdmin(AsksToDelete, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Each of them so, but oneself."""
+        """End each account like a single one, except one's own."""
         for user in queryset:
             if user != request.user:
                 self.delete_model(request, user)
@@ -164,5 +164,5 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         return shown and bool(super().lookup_allowed(lookup, value, request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who has the permission may."""
+        """Whoever has the permission may delete one."""
         return request.user.has_perm("mfa.delete_authenticator")

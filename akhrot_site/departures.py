@@ -1,7 +1,7 @@
 """Deleting an account: first everything that it has connected, each at its provider, then the account itself.
 
-Who goes is turned off at once. Connections are ended one after the other by the same code that disconnects one; what a
-request does not get done in time the worker goes on with, for the row of the departure says what is left to do.
+The account is turned off at once. Its connections are ended one after the other, by the same code that disconnects one.
+What a request does not get done in time the worker goes on with: the row of the departure says what is left to do.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class TelegramDC(NamedTuple):
 
 
 def read(name: str, parse: Callable[[str], T], default: str) -> T:
-    """An empty variable counts as unset: compose files pass them on that way."""
+    """The variable `name`, parsed. An empty one counts as unset, for compose files pass unset ones on as empty."""
     value = os.environ.get(name, "").strip() or default
     try:
         return parse(value)

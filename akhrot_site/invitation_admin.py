@@ -39,7 +39,7 @@ class InvitationAdmin(ReadOnlyAdmin):
         return Named(row.state, str(NAMES[row.state]))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may come here may invite."""
+        """Whoever may see this list may invite."""
         return request.user.is_active and request.user.is_superuser
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -57,6 +57,6 @@ class InvitationAdmin(ReadOnlyAdmin):
         obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
-        """Each of them so."""
+        """Withdraw and forget each of them."""
         for row in queryset:
             self.delete_model(request, row)

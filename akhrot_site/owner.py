@@ -71,7 +71,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def make_owner(email: str, password: str) -> User:
-    """Raises `OwnerExists`, also for the slower of two that come at the same moment."""
+    """Make the first superuser. Raises OwnerExists, also for the slower of two that come at the same moment."""
     with one_at_a_time():
         if owner_exists():
             raise OwnerExists
@@ -128,7 +128,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _gone(request: HttpRequest, token: str) -> HttpResponse:
-    """What a link that is over says to who holds a true one; a made-up one is an address like any other."""
+    """The answer to a link that is over: a page if it was one of ours, and a plain 404 if it was made up."""
     if not token_is_ours(token, max_age=None):
         raise Http404
     return render(request, "owner_gone.html", {"has_owner": owner_exists()}, status=404)

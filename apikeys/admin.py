@@ -135,7 +135,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return ", ".join(row.providers) or gettext("all")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Who may change keys may end them."""
+        """Whoever may change keys may revoke them."""
         return request.user.has_perm("apikeys.change_apikey")
 
     @admin.action(description=_("Revoke the chosen keys"), permissions=["revoke"])
@@ -181,7 +181,7 @@ class OutcomeFilter(LatelyFilter):
 
 
 class ProviderFilter(LatelyFilter):
-    """Where."""
+    """At which provider."""
 
     title, parameter_name = _("provider"), "provider"
 

@@ -155,7 +155,7 @@ def _hours(events: AuditEventQuerySet) -> Iterator[Tally]:
 
 
 def _days(hours: list[Tally]) -> Iterator[Tally]:
-    """And to the days."""
+    """What these hours add to the days."""
     by_kind: dict[tuple[Any, ...], list[Tally]] = {}
     for one in hours:
         day = one.starts_at.replace(hour=0)

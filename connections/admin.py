@@ -165,7 +165,7 @@ class ConnectionAdmin(AsksToDelete, ReadOnlyAdmin):
         return format_html('<a href="{}" class="text-link">{}</a>', url, gettext("Its events"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who has the permission may disconnect what belongs to somebody."""
+        """Whoever has the permission may disconnect other people's connections."""
         return request.user.has_perm("connections.delete_connection")
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:
@@ -176,7 +176,7 @@ class ConnectionAdmin(AsksToDelete, ReadOnlyAdmin):
         self.message_user(request, said.format(connection=obj, grant=REVOCATIONS[revocation]), level)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        """End each of them so."""
+        """End each of them like a single one, and say what became of how many grants."""
         outcomes = Counter(end(request, row) for row in queryset)
         for revocation, number in outcomes.items():
             level = messages.WARNING if revocation == "failed" else messages.INFO

@@ -59,7 +59,7 @@ def caller(request: Request) -> Caller:
 
 
 class JsonAlways(BaseContentNegotiation):
-    """JSON whatever the Accept header says: it is the only thing there is, and curl's header means nothing by it."""
+    """JSON whatever the Accept header says, for there is nothing else, and many clients send one without a thought."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """The parser of the request's Content-Type; None is answered 415."""
@@ -74,7 +74,7 @@ class JsonAlways(BaseContentNegotiation):
 
 
 class Json(JSONParser):
-    """DRF's, for which what is nested without end is no JSON either."""
+    """DRF's parser. What is nested too deeply to be read is answered as any other bad JSON."""
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         """What was sent. Raises ParseError."""

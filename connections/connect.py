@@ -36,7 +36,7 @@ def client_of(provider: Provider) -> Client:
 
 @transaction.atomic
 def client_was_refused(provider: Provider, reason: str) -> None:
-    """Note that the provider refuses the operator's OAuth client, and tell him once for each time it begins."""
+    """Note that the provider refuses the operator's OAuth client, and tell the operators whenever that begins."""
     if provider.client_was_refused(reason) and provider.client_refused_at:
         cause = f"{provider.code}.{provider.client_refused_at:%Y%m%dT%H%M%S}"
         Notice.objects.tell(Notice.Kind.CLIENT_REFUSED, cause, provider=provider.code, reason=reason[:300])

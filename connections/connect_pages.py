@@ -63,7 +63,7 @@ def opened(request: HttpRequest, session_id: str) -> OAuthSession:
 def form_of(
     session: OAuthSession, sent: Any, *, boxes: Iterable[str] = (), half: HalfOpen | None = None
 ) -> PasteForm | InputsForm | PhoneForm:
-    """The form of the session's way, with those of `BOXES` to tick that are in `boxes`; `half` is what is known yet."""
+    """The form for the session's way, with `boxes` (some of `BOXES`) to tick. `half` is what was entered before."""
     spec = session.spec
     if not spec.is_pasted:
         return InputsForm(spec, sent)

@@ -30,7 +30,7 @@ class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
     def named(self, account: str) -> "ConnectionQuerySet":
         """Those that `account` may mean: a connection id, else the name or the provider's id of an account.
 
-        The user's own label counts only where no account goes by that name: none can come in the way of another.
+        The user's own label counts only where no account goes by that name: a label never hides an account.
         """
         try:
             return self.filter(pk=uuid.UUID(account))
@@ -47,10 +47,10 @@ class ConnectionQuerySet(RefreshableQuerySet["Connection"]):
         return same.exclude(pk=connection.pk)
 
     def of_one_grant(self, provider: Provider, way: str, account_id: str, user: User) -> "ConnectionQuerySet":
-        """Those of `provider` that live from the grant that an account of this id, connected by `way`, does.
+        """Those of `provider` that live from the same grant as the account of this id that was connected by `way`.
 
-        Where each site or tenant is a connection of its own, the grant is that of whoever is named before its id; where
-        nobody is, any grant of the same user's may be the one.
+        Where each site or tenant is a connection of its own, its id begins with that of the account that granted it.
+        Where it does not, any connection of the same user may live from the same grant.
         """
         known = provider.is_known() and provider.spec.has_way(way)
         same, rule = Q(account_id=account_id), provider.spec.by_way(way).oauth if known else None

@@ -20,7 +20,7 @@ HEADERS = {"Auto-Submitted": "auto-generated"}
 
 
 def readers(notice: Notice) -> list[str]:
-    """The addresses a notice goes to: its user's, or those of the active superusers; not of who wants no such mail."""
+    """The addresses of a notice: its user's, or the active superusers', without people who want no such mail."""
     operators = User.objects.filter(is_superuser=True).order_by("pk")
     people = [notice.user] if notice.user else operators
     willing = [person for person in people if person.email and person.is_active]

@@ -133,7 +133,7 @@ class Connection(Refreshable):
     def values(self, held: dict[str, Any] | None = None) -> dict[str, str]:
         """Everything a template of the provider may name: fields, inputs, kept values, ``accessToken``.
 
-        `held` is what `held` gives, for who has it already.
+        `held` is what `held()` gives, from a caller that has it already.
         """
         held = self.held() if held is None else held
         given = {**self.inputs, **lasting(self.spec.oauth, held.get("extra", {})), **held.get("fields", {})}

@@ -223,8 +223,8 @@ class OAuthSession(models.Model):
     def hold_login(self, text: str, *, anyway: bool = False, **columns: Any) -> bool:
         """Keep how far a sign-in has come, with other `columns`.
 
-        False if the session ended meanwhile, or another window has gone on with it since this row was read; the latter
-        not where it is to be written `anyway`.
+        False if the session ended meanwhile; also, unless it is to be written `anyway`, if another window has gone on
+        with it since this row was read.
         """
         undecided = (self.Status.PENDING, self.Status.STARTED)
         rows = type(self).objects.filter(pk=self.pk, status__in=undecided, expires_at__gt=timezone.now())

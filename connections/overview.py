@@ -58,7 +58,7 @@ def _connections() -> Figure:
 
 
 def _fetches() -> Figure:
-    """Of the last 24 hours; if the newest events do not reach so far back, at least so many as are among them."""
+    """The fetches of the last 24 hours; "over" a number where the newest events do not reach back that far."""
     since = timezone.now() - DAY
     newest = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     fetched = Q(action="token.fetch", at__gte=since)

@@ -1,4 +1,4 @@
-"""The steps of signing in with a phone as pages. Who comes back to the link, or reloads, finds the step he is at."""
+"""The steps of signing in with a phone, as pages. Opening the link again, or reloading, shows the step one is at."""
 
 from collections.abc import Callable
 from typing import Any

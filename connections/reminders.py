@@ -22,7 +22,7 @@ def write() -> int:
 
 
 def _ending() -> ConnectionQuerySet:
-    """The connections that end within the longest threshold and were not told the shortest, without their secrets."""
+    """What ends within the longest threshold, and whose shortest one was not told yet; without secrets."""
     now = timezone.now()
     last = now + dt.timedelta(days=max(THRESHOLDS))
     untold = Q(reminded_days=None) | Q(reminded_days__gt=min(THRESHOLDS))

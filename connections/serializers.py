@@ -13,7 +13,7 @@ MOST_SCOPES = 100
 
 
 class Text(serializers.RegexField):
-    """A string of one line which must be a string: DRF would take numbers and booleans for one."""
+    """A string of one line. DRF would accept a number or a boolean as well."""
 
     def __init__(self, regex: str = LINE_PATTERN, **kwargs: Any) -> None:
         super().__init__(re.compile(regex.replace("$", r"\Z")), trim_whitespace=False, **kwargs)
@@ -25,7 +25,7 @@ class Text(serializers.RegexField):
 
 
 class Whole(serializers.IntegerField):
-    """A JSON number without a fraction; true and "3" are none."""
+    """A JSON number without a fraction. DRF would accept "3" as well, and Python takes true for 1."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):

@@ -1,8 +1,7 @@
 """The connect link as the agent makes it and the user opens it. What comes back from the provider: `callback.py`.
 
-An agent calls `start` and `poll`. The user's browser goes `open_link`, then `begin` to the provider or, in
-`pasting.py`, `paste`.
-Whose link it is is checked at every step, and a GET changes nothing.
+An agent calls `start` and `poll`. The user's browser opens the link (`open_link`) and either goes on to the provider
+(`begin`) or pastes a credential (`paste` in `pasting.py`). Each step checks whose link it is; a GET changes nothing.
 """
 
 from urllib.parse import urlsplit

@@ -70,7 +70,7 @@ class HalfOpen:
 
 
 def abandon(session: OAuthSession) -> None:
-    """Give up what the row of `session` holds of a sign-in: end it, as well as that can be done, and erase it.
+    """Give up what the row of `session` holds of a sign-in: end it if the provider lets us, and erase it.
 
     The row is read again, for a step that was under way may have completed it.
     """

@@ -67,7 +67,7 @@ def _refresh_all(connection_ids: list[str]) -> None:
 
 
 def _is_due(row: Connection) -> bool:
-    """Also for a provider that is switched off: its grants shall be alive when it is switched on again."""
+    """Whether to refresh it now, even while its provider is switched off: its grants are to be alive afterwards."""
     due = row.is_ageing() or (row.refresh_at is not None and row.refresh_at <= timezone.now())
     return due and not row.is_backing_off() and row.status == Connection.Status.ACTIVE
 

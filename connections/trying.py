@@ -35,7 +35,7 @@ class Told:
 
 
 def can_test(row: Connection) -> bool:
-    """Whether the provider can be asked if the credential works."""
+    """Whether the provider can be asked whether the credential works."""
     if not row.is_known() or not row.provider.enabled:
         return False
     spec = row.spec

@@ -27,7 +27,7 @@ class WelcomeQuerySet(models.QuerySet["Welcome"]):
 
 
 class Welcome(models.Model):
-    """Which steps of the path a user has left out, and whether it was put away. Who has said nothing has no row.
+    """Which steps of the path a user has left out, and whether it was put away. A user who has said nothing has no row.
 
     What is done is no matter of this row: it is read from what there is.
     """

@@ -1,4 +1,4 @@
-"""The ledger's events in plain words."""
+"""Plain words for the ledger's events, and for the reasons that providers give."""
 
 import datetime as dt
 import re

@@ -1,6 +1,6 @@
 """Unpacks what came gzipped in steps, so that an answer can be stopped before it has become large.
 
-What is packed twice, or well, is a thousand and a million times as large as it was on the way.
+Content that packs well unpacks to a thousand times its size, and packed twice to a million times.
 """
 
 import zlib

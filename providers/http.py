@@ -69,7 +69,7 @@ class Answer:
         """The body as JSON, or None where it is none."""
         try:
             return jsonlib.loads(self.body)
-        # The latter of what is nested without end.
+        # RecursionError: it is nested too deeply.
         except (ValueError, RecursionError):
             return None
 
@@ -176,7 +176,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """The trusted authorities, read once; that is what makes a client dear."""
+    """The trusted authorities. Reading them is what makes a client expensive, so it is done once."""
     return httpx.create_ssl_context(trust_env=False)
 
 

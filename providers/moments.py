@@ -11,7 +11,7 @@ MILLISECONDS = 100_000_000_000
 
 
 def after(seconds: Any) -> dt.datetime | None:
-    """In so many seconds, given as a number or its text; None where that is none or more than ten years."""
+    """The moment in `seconds`, a number or its text, from now. None for anything else, and for more than ten years."""
     lifetime = _number(seconds)
     # No comparison with "NaN", which JSON parsers take for a number, holds.
     if lifetime is None or not 0 < lifetime <= LONGEST:
@@ -22,7 +22,7 @@ def after(seconds: Any) -> dt.datetime | None:
 def at(moment: Any) -> dt.datetime | None:
     """The moment in seconds or milliseconds since 1970, or in ISO 8601 (without an offset: UTC).
 
-    None where it is none, is past, or is more than ten years ahead.
+    None for anything else, and for a moment that is past or more than ten years ahead.
     """
     found = _since_1970(moment) if _number(moment) is not None else _iso(moment)
     now = timezone.now()

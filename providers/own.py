@@ -48,7 +48,7 @@ class OwnProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return redirect(f"{reverse('admin:providers_provider_add')}?{urlencode({'copy': unquote(object_id)})}")
 
     def has_copy_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        """Who may add one may copy one."""
+        """Whoever may add one may copy one."""
         return bool(self.has_add_permission(request))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

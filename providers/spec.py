@@ -253,8 +253,7 @@ class ProviderSpec(Part, defer_build=False):
         """What is wrong with the values a person gave, by name; empty when they can be used.
 
         `say` puts what people are told into their language. What is kept, or answered to agents, stays English.
-
-        The patterns of fields are not among it, since they only warn; those of inputs are.
+        The patterns of fields are not checked here, since they only warn; those of inputs are.
         """
         known = self.token_values(given)
         found = {}

@@ -125,7 +125,7 @@ def sign_in(app: App, session: str, phone: str, code_hash: str, code: str) -> Si
 
 
 def check_password(app: App, session: str, password: str) -> SignedIn:
-    """Give the account's second password. What is sent is a proof that one knows it (SRP)."""
+    """Give the account's second password: what is sent is only a proof of knowing it (SRP)."""
 
     async def say(client: Any) -> SignedIn:
         from telethon.password import compute_check
@@ -160,7 +160,7 @@ def whose(app: App, session: str) -> SignedIn | None:
 
 
 def log_out(app: App, session: str) -> bool:
-    """End `session` at Telegram; whether it is ended now. One that Telegram knows no more is."""
+    """End `session` at Telegram. True if it is over now, also where Telegram did not know it any more."""
 
     async def say(client: Any) -> bool:
         from telethon.tl.functions.auth import LogOutRequest

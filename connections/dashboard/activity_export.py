@@ -117,7 +117,7 @@ def iso(moment: dt.datetime) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no spreadsheet runs."""
+    """`cell` so that no spreadsheet takes it, or a part of it, for a formula."""
     return BEGINNING.sub("'", cell)
 
 

@@ -1,4 +1,4 @@
-"""Small bar charts, drawn by the server as SVG: no script, no style attribute, and a table for who cannot see them."""
+"""Small bar charts, drawn by the server as SVG: no script, no style attribute, and a table for screen readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

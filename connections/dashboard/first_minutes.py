@@ -20,7 +20,7 @@ from providers.spec import ProviderSpec
 # Whoever has so many events is long past the first fetch, wherever in the ledger that stands.
 LOOKED_AT = 100
 SUGGESTED = 6
-# The end of the path is of interest to who has just walked it.
+# That the path is done interests only people who have just walked it.
 NEWCOMER = dt.timedelta(days=7)
 # In the data of the browser session of somebody who is on the path: other pages then lead back to it.
 ON_THE_PATH = "first_minutes"
