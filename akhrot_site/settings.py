@@ -415,7 +415,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
-    "DASHBOARD_CALLBACK": "connections.overview.overview",
+    "DASHBOARD_CALLBACK": "connections.admin_overview.overview",
     # Passwords and second factors are changed where allauth asks for the old ones.
     "ACCOUNT": {
         "navigation": [

@@ -1,4 +1,4 @@
-"""The admin's first page: a few numbers, and what waits for the operator or for users."""
+"""The first page of the admin: a few numbers, and what waits for the operator or for users."""
 
 import datetime as dt
 from dataclasses import dataclass
