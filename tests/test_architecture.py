@@ -149,6 +149,12 @@ def test_no_code_asks_which_provider_it_deals_with() -> None:
     assert not found
 
 
+def test_the_readme_says_where_to_look_in_connections() -> None:
+    section = (ROOT / "README.md").read_text().partition("### Where to look in `connections/`")[2].partition("\n#")[0]
+    modules = {path.stem for path in (ROOT / "connections").glob("*.py")} - {"__init__", "apps"}
+    assert set(re.findall(r"`(\w+)`", section)) == modules
+
+
 def test_the_whole_project_is_looked_at() -> None:
     assert len(SOURCES) > 30
     assert {app_of(path) for path in SOURCES} == set(APPS)
