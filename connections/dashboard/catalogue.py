@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from connections.dashboard import paging
 from providers import categories, search
 from providers.offers import Offers
 from providers.spec import ProviderSpec
@@ -24,31 +23,15 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody looks for; the address of the page that shows it says nothing that is left empty."""
+class Wish(paging.Wish):
+    """What somebody looks for in the catalogue."""
 
-    query: str = ""
     category: str = ""
-    state: str = ""
-    page: int = 1
 
     @classmethod
     def of(cls, given: Any) -> "Wish":
         """What the query of a request asks for; nonsense asks for nothing."""
-        page, state = given.get("page", ""), given.get("state", "")
-        return cls(
-            query=given.get("q", "").replace("\0", "").strip()[:100],
-            category=given.get("category", "")[:40],
-            state=state if state in STATES else "",
-            page=int(page) if page.isdecimal() and page.isascii() and 0 < len(page) < 6 else 1,
-        )
-
-    def address(self, **change: Any) -> str:
-        """The query string of this wish with a change, on its first page unless that is the change."""
-        wish = replace(self, **{"page": 1, **change})
-        page = wish.page if wish.page > 1 else ""
-        named = {"q": wish.query, "category": wish.category, "state": wish.state, "page": page}
-        return "?" + urlencode({name: value for name, value in named.items() if value})
+        return cls(**paging.asked(given, STATES), category=paging.text(given, "category", 40))
 
 
 @dataclass(frozen=True)
@@ -99,8 +82,10 @@ class Tile:
         return self.said.set_up.format(name=self.spec.name)
 
 
-class Shelf:
+class Shelf(paging.Paged[Wish]):
     """What of `offers` a wish finds. `connected` are the codes that the user has connected."""
+
+    size = PAGE
 
     def __init__(self, wish: Wish, offers: Offers, connected: Collection[str]) -> None:
         self.wish = wish
@@ -132,16 +117,6 @@ class Shelf:
         """How many the words alone find."""
         return len(self._found)
 
-    @cached_property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return max(1, -(-self.number // PAGE))
-
-    @property
-    def page(self) -> int:
-        """The one that is shown."""
-        return min(self.wish.page, self.pages)
-
     def tiles(self) -> list[Tile]:
         """The providers of this page."""
         shown = self._shown[(self.page - 1) * PAGE : self.page * PAGE]
@@ -168,16 +143,6 @@ class Shelf:
         numbers[""] = numbers.total()
         titles = self._said.states.items()
         return [Choice(state, title, numbers[state], self.wish.address(state=state)) for state, title in titles]
-
-    @property
-    def earlier(self) -> str:
-        """The address of the page before; empty on the first."""
-        return self.wish.address(page=self.page - 1) if self.page > 1 else ""
-
-    @property
-    def later(self) -> str:
-        """The address of the page after; empty on the last."""
-        return self.wish.address(page=self.page + 1) if self.page < self.pages else ""
 
     @property
     def everywhere(self) -> str:

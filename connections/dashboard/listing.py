@@ -4,11 +4,10 @@ However many there are, they are counted once by provider and one page of them i
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, Q, Value, When
@@ -17,6 +16,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from connections.dashboard import paging
 from connections.dashboard.last_uses import Use, last_uses
 from connections.dashboard.standing import Finder, needs_its_user
 from connections.models import FETCH_ORDER, Connection, ConnectionQuerySet
@@ -37,31 +37,15 @@ NAMED_SERVICES = 3
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody looks for; the address of the page that shows it says nothing that is left empty."""
+class Wish(paging.Wish):
+    """What somebody looks for in the list of connections."""
 
-    query: str = ""
     provider: str = ""
-    state: str = ""
-    page: int = 1
 
     @classmethod
     def of(cls, given: Any) -> "Wish":
         """What the query of a request asks for; nonsense asks for nothing."""
-        page, state = given.get("page", ""), given.get("state", "")
-        return cls(
-            query=given.get("q", "").replace("\0", "").strip()[:100],
-            provider=given.get("provider", "").replace("\0", "")[:64],
-            state=state if state in STATES else "",
-            page=int(page) if page.isdecimal() and page.isascii() and 0 < len(page) < 6 else 1,
-        )
-
-    def address(self, **change: Any) -> str:
-        """The query string of this wish with a change, on its first page unless that is the change."""
-        wish = replace(self, **{"page": 1, **change})
-        page = wish.page if wish.page > 1 else ""
-        named = {"q": wish.query, "provider": wish.provider, "state": wish.state, "page": page}
-        return "?" + urlencode({name: value for name, value in named.items() if value})
+        return cls(**paging.asked(given, STATES), provider=paging.text(given, "provider", 64))
 
     @property
     def is_empty(self) -> bool:
@@ -121,8 +105,10 @@ class Row:
         return [one.name for one in row.spec.ready_services(set(row.scopes))] if row.is_known() else []
 
 
-class Listing:
+class Listing(paging.Paged[Wish]):
     """What a wish finds among the connections of `user`."""
+
+    size = PAGE
 
     def __init__(self, wish: Wish, user: User) -> None:
         self.wish = wish
@@ -202,16 +188,6 @@ class Listing:
         """Whether there is more than one provider to choose from."""
         return len(self._every) > 1
 
-    @property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return max(1, -(-self.number // PAGE))
-
-    @property
-    def page(self) -> int:
-        """The one that is shown."""
-        return min(self.wish.page, self.pages)
-
     @cached_property
     def rows(self) -> list[Row]:
         """Those of this page: who needs their user first, then by provider, the default account before the others."""
@@ -249,16 +225,6 @@ class Listing:
     def here(self) -> str:
         """The address of this page."""
         return self.wish.address(page=self.page)
-
-    @property
-    def earlier(self) -> str:
-        """The address of the page before; empty on the first."""
-        return self.wish.address(page=self.page - 1) if self.page > 1 else ""
-
-    @property
-    def later(self) -> str:
-        """The address of the page after; empty on the last."""
-        return self.wish.address(page=self.page + 1) if self.page < self.pages else ""
 
     @property
     def everywhere(self) -> str:

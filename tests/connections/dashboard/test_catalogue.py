@@ -103,7 +103,7 @@ def test_htmx_gets_what_was_found_and_the_address_without_what_is_empty(browser:
 
 
 def test_the_address_of_a_wish_leads_back_to_it():
-    wish = Wish("a&b=ü", "ai", "ready", 3)
+    wish = Wish(query="a&b=ü", category="ai", state="ready", page=3)
     assert wish.address(page=3) == "?q=a%26b%3D%C3%BC&category=ai&state=ready&page=3"
     assert wish.address(category="") == "?q=a%26b%3D%C3%BC&state=ready"
     assert Wish().address() == "?"
