@@ -19,10 +19,13 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
+from akhrot_site import departures
 from akhrot_site import invitation_admin as invitation_admin
 from apikeys.admin import ReadOnlyAdmin, moment
+from apikeys.authentication import caller_of
+from connections import callback
 from connections.admin import AsksToDelete, end
-from connections.models import Connection
+from connections.models import Connection, OAuthSession
 
 # The key of a session is as good as its password: no page shows one.
 for model in (User, Group, EmailAddress, Authenticator, UserSession):
@@ -117,9 +120,12 @@ class UserAdmin(AsksToDelete, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         return what, {"users": len(objs), "connections": connections}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        """End what he has connected, then the account."""
+        """Turn him off, so that nothing is added meanwhile; end what he has connected or begun, then the account."""
+        User.objects.filter(pk=obj.pk).update(is_active=False)
         for row in Connection.objects.filter(user=obj).select_related("provider", "user"):
             end(request, row)
+        for session in OAuthSession.objects.of(obj).unsettled():
+            callback.drop(caller_of(request), session, departures.REASON)
         obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -137,7 +137,7 @@ def _end_connections(caller: Caller, deadline: float) -> bool:
         if time.monotonic() >= deadline:
             return False
         connect.disconnect(caller, row)
-    for session in OAuthSession.objects.of(caller.user).filter(status__in=OAuthSession.OPEN).select_related("user"):
+    for session in OAuthSession.objects.of(caller.user).unsettled():
         callback.drop(caller, session, REASON)
     return True
 

@@ -65,6 +65,11 @@ class OAuthSessionQuerySet(models.QuerySet["OAuthSession"]):
         rows = self.filter((waiting & over) | (holding & (over | ended)))
         return rows.select_related("provider", "user", "key")
 
+    def unsettled(self) -> "OAuthSessionQuerySet":
+        """Those that are not ended, or that hold what is to be given back."""
+        holding = ~models.Q(login="") | ~models.Q(grant="")
+        return self.filter(models.Q(status__in=OAuthSession.OPEN) | holding).select_related("provider", "user", "key")
+
     def make_room(self, user: User) -> int:
         """End the oldest pending sessions of `user` so that one more makes at most twenty."""
         pending = self.filter(user=user).waiting().order_by("-created_at")

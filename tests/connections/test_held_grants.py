@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from akhrot_site import departures
+from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
 from connections import tasks
-from connections.models import OAuthSession
+from connections.models import Connection, OAuthSession
 from connections.oauth_session import MOST_PENDING
 from tests.agents import Agent
 from tests.connections.begun import Begun
@@ -54,6 +56,33 @@ def test_it_is_given_back_when_its_user_begins_again(undecided: Begun, browser: 
     tasks.tidy()
     session = OAuthSession.objects.get(pk=undecided.session.pk)
     assert (session.status, session.grant, session.reason) == ("failed", "", "the user began again")
+    assert len(given_back(provider_http)) == 1
+
+
+@pytest.mark.parametrize("began_again", [False, True])
+def test_it_is_given_back_when_its_user_leaves(
+    undecided: Begun, user: User, browser: Client, provider_http: ProviderHttp, began_again: bool
+):
+    Connection.objects.all().delete()
+    if began_again:
+        browser.post(f"/connect/{undecided.session.pk}/again")
+    departure = departures.begin(Caller(user=user))
+    assert departures.go_on(departure.pk, patience=5)
+    assert len(given_back(provider_http)) == 1
+
+
+@pytest.mark.parametrize("began_again", [False, True])
+def test_it_is_given_back_when_an_administrator_deletes_its_user(
+    undecided: Begun, user: User, browser: Client, other_user: User, provider_http: ProviderHttp, began_again: bool
+):
+    Connection.objects.all().delete()
+    if began_again:
+        browser.post(f"/connect/{undecided.session.pk}/again")
+    User.objects.filter(pk=other_user.pk).update(is_staff=True, is_superuser=True)
+    staff = Client()
+    staff.force_login(other_user)
+    staff.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(pk=user.pk).exists()
     assert len(given_back(provider_http)) == 1
 
 
