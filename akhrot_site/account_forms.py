@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
+from akhrot_site.addresses import belongs_to
 from akhrot_site.templatetags.accounts import mail_is_sent
 
 if TYPE_CHECKING:
@@ -81,9 +82,21 @@ class SetPasswordForm(account.SetPasswordForm):  # type: ignore[misc]
 
 
 class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
+    users: list[User]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self, "email", _("E-mail"), autocomplete="username", autofocus=True)
+
+    def clean_email(self) -> str:
+        """allauth sends the link to an address that was added and never verified as well.
+
+        Whoever gets mail there, by a slip of the hand perhaps, would take over the account; or believe it to be his,
+        and connect what is his to somebody else's.
+        """
+        email: str = super().clean_email()
+        self.users = [user for user in self.users if belongs_to(user, email)]
+        return email
 
 
 class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]

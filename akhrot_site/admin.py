@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from akhrot_site import departures
 from akhrot_site import invitation_admin as invitation_admin
+from akhrot_site.addresses import has_account
 from apikeys.admin import ReadOnlyAdmin, moment
 from apikeys.authentication import caller_of
 from connections import callback
@@ -42,8 +43,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
     def clean_email(self) -> str:
         """Addresses are compared in lower case, and belong to one account."""
         email: str = self.cleaned_data["email"].lower()
-        taken = EmailAddress.objects.filter(email__iexact=email).exists()
-        if taken or User.objects.filter(username__iexact=email).exists():
+        if has_account(email) or User.objects.filter(username__iexact=email).exists():
             raise forms.ValidationError(_("There is an account with this address."))
         self.instance.username = email
         return email

@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
-from allauth.account.utils import filter_users_by_email
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from akhrot_site.account_mail import ASKS_FIRST
+from akhrot_site.addresses import has_account
 from akhrot_site.models import LIFETIME, Invitation
 from apikeys.addresses import client_address
 from apikeys.ledger import Caller, record
@@ -33,11 +33,6 @@ class NotInTime(Exception):
 def are_open() -> bool:
     """Whether the operator lets people come by an invitation."""
     return settings.AKHROT_SIGNUP in ("invite", "open")
-
-
-def has_account(email: str) -> bool:
-    """Whether there is an account with this address, verified or not."""
-    return bool(filter_users_by_email(email))
 
 
 def link(token: str) -> str:

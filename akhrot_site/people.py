@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from akhrot_site import invitations
 from akhrot_site.account_forms import dress_new_passwords
+from akhrot_site.addresses import has_account
 from akhrot_site.guards import for_operators, limited
 from akhrot_site.models import Invitation
 from akhrot_site.templatetags.accounts import mail_is_sent
@@ -42,7 +43,7 @@ class InviteForm(forms.Form):
     def clean_email(self) -> str:
         """Addresses are compared in lower case, and belong to one account."""
         email: str = self.cleaned_data["email"].lower()
-        if invitations.has_account(email):
+        if has_account(email):
             raise forms.ValidationError(_("There is an account with this address."))
         return email
 
@@ -91,7 +92,7 @@ def people(request: HttpRequest) -> HttpResponse:
 def send_again(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     """Another link for somebody who is invited; the one before is void."""
     row = get_object_or_404(Invitation.objects.open(), pk=invitation_id)
-    if not invitations.are_open() or invitations.has_account(row.email):
+    if not invitations.are_open() or has_account(row.email):
         raise Http404
     return _invited(request, row, row.renew(caller_of(request).user))
 
@@ -135,7 +136,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     row = Invitation.objects.by_token(token) if invitations.are_open() else None
     if row is None:
         return render(request, "account/invitation_void.html", status=404)
-    if request.user.is_authenticated or invitations.has_account(row.email):
+    if request.user.is_authenticated or has_account(row.email):
         return render(request, "account/invitation_needless.html", {"invitation": row})
     form = JoinForm(row.email, request.POST if request.method == "POST" else None)
     if not form.is_valid():

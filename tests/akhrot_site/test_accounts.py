@@ -70,6 +70,22 @@ def test_failed_attempts_are_not_forgotten_for_what_others_ask_meanwhile(user: U
     assert "Too many attempts" in try_to(user, "wrong").content.decode()
 
 
+def test_an_address_that_was_never_verified_sets_no_password(user: User):
+    EmailAddress.objects.create(user=user, email="another@example.com")
+    Client().post("/accounts/password/reset/", {"email": "another@example.com"})
+    (mail,) = outgoing.outbox
+    assert "There is no account with this address" in mail.subject
+    assert "/password/reset/key/" not in mail.body
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_an_account_s_own_address_sets_its_password_also_before_it_is_verified(user: User, verified: bool):
+    EmailAddress.objects.filter(user=user).update(verified=verified)
+    Client().post("/accounts/password/reset/", {"email": user.email.upper()})
+    (mail,) = outgoing.outbox
+    assert "/password/reset/key/" in mail.body
+
+
 def test_too_many_requests_of_an_address_get_a_page(user: User, settings: Any):
     settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login": "2/m/ip"}
     answers = [try_to(user, "not it") for _ in range(3)]

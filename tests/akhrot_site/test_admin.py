@@ -36,6 +36,12 @@ def test_an_address_has_one_account(staff: Client, other_user: User):
     assert User.objects.filter(email__iexact=other_user.email).count() == 1
 
 
+def test_an_address_that_somebody_only_claims_has_no_account(staff: Client, other_user: User):
+    EmailAddress.objects.create(user=other_user, email="bob@example.com")
+    add(staff, "bob@example.com")
+    assert User.objects.filter(email="bob@example.com").exists()
+
+
 def test_who_is_turned_off_is_out_at_once(staff: Client, other_user: User, other_agent: Any):
     theirs = Client()
     theirs.force_login(other_user)

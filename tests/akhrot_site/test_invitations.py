@@ -53,6 +53,13 @@ def test_the_mail_holds_the_link_in_both_forms(staff: Client, administrator: Use
         assert administrator.email in form
 
 
+def test_an_address_that_somebody_else_claims_can_be_invited_and_accepts(staff: Client, other_user: User):
+    EmailAddress.objects.create(user=other_user, email="bob@example.com")
+    path, bob = invite(staff), Client()
+    assert bob.post(path, FORM)["Location"] == "/app/"
+    assert EmailAddress.objects.get(email="bob@example.com", verified=True).user.email == "bob@example.com"
+
+
 def test_looking_changes_nothing(staff: Client):
     path = invite(staff)
     before = Invitation.objects.values().get()
