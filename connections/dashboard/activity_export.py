@@ -28,10 +28,10 @@ HEADINGS = (
     *("time", "what", "action", "outcome", "key", "key_id", "provider", "account", "connection_id", "address"),
     *("request_id", "purpose", "detail"),
 )
-# Where a spreadsheet could find a formula: at the beginning of a cell, and behind what parts cells where a comma is the
-# decimal point. There quotes that do not open a cell keep nothing together.
+# Where a spreadsheet could find a formula, in some locales also of full-width signs: at the beginning of a cell, and
+# behind what parts cells where a comma is the decimal point. There quotes that do not open a cell keep nothing together.
 # https://owasp.org/www-community/attacks/CSV_Injection
-BEGINNING = re.compile(r"""(?:^|(?<=[;\t\r\n]))(?=["\s]*[=+@-]|[\t\r\n])""")
+BEGINNING = re.compile(r"""(?:^|(?<=[;\t\r\n]))(?=["\s]*[=+@＝＋－＠-]|[\t\r\n])""")
 
 _room = threading.BoundedSemaphore(AT_ONCE)
 

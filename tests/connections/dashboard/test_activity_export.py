@@ -27,7 +27,7 @@ from tests.connections.dashboard.test_activity_views import event
 
 PATH = "/app/ledger/export/"
 # What spreadsheets take for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def table(answer: Any) -> list[dict[str, str]]:
