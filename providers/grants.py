@@ -12,6 +12,7 @@ from django.utils import timezone
 from providers import moments
 from providers.http import Answer, ProviderUnavailable
 from providers.oauth_parts import OAuth, Paths
+from providers.storable import storable
 from providers.template import look_up
 
 SHOWN = 120
@@ -69,7 +70,7 @@ def token_document(oauth: OAuth, answer: Answer, revoked: tuple[str, ...]) -> di
     """
     document = answer.json()
     if document is None:
-        document = dict(parse_qsl(answer.body.decode("utf-8", "replace"))) or None
+        document = storable(dict(parse_qsl(answer.body.decode("utf-8", "replace")))) or None
     error = _error_in(document, oauth.answer.error)
     if error and answer.status < 500 and answer.status != 429:
         if error in revoked:

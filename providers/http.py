@@ -23,6 +23,7 @@ from django.conf import settings
 
 from providers.addresses import is_public
 from providers.gzipped import unpacked
+from providers.storable import storable
 from providers.unanswered import what_happened
 
 CONNECT_TIMEOUT = 5.0
@@ -68,7 +69,9 @@ class Answer:
     def json(self) -> Any:
         """The body as JSON, or None where it is none."""
         try:
-            return jsonlib.loads(self.body)
+            document = jsonlib.loads(self.body)
+            # What has to go is escaped, or half a pair as it is, or in an encoding with zeros in it.
+            return storable(document) if any(sign in self.body for sign in (b"\\u", b"\xed", b"\0")) else document
         # RecursionError: it is nested too deeply.
         except (ValueError, RecursionError):
             return None
