@@ -8,8 +8,8 @@ import threading
 import time
 
 import structlog
+from django.db import DataError, transaction
 from django.db import Error as DatabaseError
-from django.db import transaction
 
 from connections import connect, spool
 from connections.databases import durably, give_back
@@ -96,8 +96,10 @@ def replay(*, older_than: float = spool.UNDER_WAY) -> int:
         row.generation = late.generation
         try:
             _settle(row, late, Refresh.Outcome.LATE)
-        except SealBroken as error:
-            log.error("late_grant_not_stored", connection=str(row.pk), reason=str(error))
+        except (SealBroken, DataError) as error:
+            # It waits for its key, or for whoever knows what the database has against it; the others do not.
+            reason = str(error) if isinstance(error, SealBroken) else type(error).__name__
+            log.error("late_grant_not_stored", connection=str(row.pk), reason=reason)
     return settled
 
 

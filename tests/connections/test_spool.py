@@ -176,3 +176,17 @@ def test_a_database_that_stays_away_gets_it_when_it_is_back(connect):
     assert until(lambda: not spool.has(row.pk, 0))
     row.refresh_from_db()
     assert row.held()["access_token"] == "issued"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite takes it")
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_does_not_take_holds_up_nobody_else(connect):
+    bad, good = connect("google"), connect("google")
+    refused = Late(bad.pk, 0, Grant(access_token="odd", scopes=["\0"]))
+    spool.put(refused)
+    os.utime(refused.path, (1, 1))
+    spool.put(Late(good.pk, 0, grant()))
+    keeping.replay(older_than=-1)
+    good.refresh_from_db()
+    assert good.held()["access_token"] == "issued"
+    assert list(spool.waiting(older_than=-1)) == [refused]
