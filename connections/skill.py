@@ -23,13 +23,20 @@ KINDS = {"oauth2": "OAuth", "api_key": "API key", "mtproto": "MTProto session"}
 TELLING = (
     (errors.Unauthorized, "the Akhrot key is missing or not valid: ask the user for another"),
     (errors.IntegrationNotFound, "not connected yet: make a connect link"),
+    (errors.ProviderNotFound, "no such code: `hint` names the nearest"),
+    (errors.ServiceNotFound, "the provider has no such service: `hint` names those it has"),
+    (errors.AccountNotFound, "no such account: `hint` names those there are"),
+    (errors.SessionNotFound, "no such session: make a connect link"),
+    (errors.ConnectionNotFound, "no such connection: `GET /connections` names those there are"),
     (errors.TokenExpired, "the user must reconnect: make a connect link with the call in `next`"),
     (errors.SessionExpired, "the connect link is older than 10 minutes: make another"),
     (errors.MissingScopes, "the user has not granted this service: make a connect link with the call in `next`"),
     (errors.ProviderNotConfigured, "a matter for the operator: tell the user"),
     (errors.AccountAmbiguous, "several accounts go by that name: name one by its id"),
+    (errors.Forbidden, "this key may not do that: tell the user"),
     (errors.RateLimited, "wait as many seconds as `retryAfter` says"),
     (errors.ProviderDown, "the provider fails for now: wait as many seconds as `retryAfter` says"),
+    (errors.ServiceDown, "Akhrot cannot answer for now: wait as many seconds as `retryAfter` says"),
     (errors.ValidationFailed, "`fields` says what is wrong with the request"),
 )
 
@@ -71,7 +78,7 @@ Optional: `account` (a label or connection id), `service`, `minTtl` (seconds of 
 `tokenId` that the provider answered 401 to: you get another one).
 
 4. A link for the user to connect more. Give them `url` and poll every `pollInterval` seconds until `status` is
-   `completed`:
+   `completed`, or `failed` with its `reason`:
 
 {_curl("POST", "/oauth/sessions", {"provider": "google", "services": ["gmail"]})}
 {_curl("GET", "/oauth/sessions/SESSION_ID")}
@@ -98,8 +105,8 @@ def _errors() -> str:
     return "\n".join(
         [
             "## Errors\n",
-            'A failure is `{"status": "error", "error": {"code", "message", "hint", "next"}}`; `next` holds the call',
-            "that mends it, with a ready curl line.\n",
+            'A failure is `{"status": "error", "error": {"code", "message", "hint", "next"}}`; where a call',
+            "mends it, `next` holds that call with a ready curl line.\n",
             "| Code | HTTP | What to do |",
             "| --- | --- | --- |",
             *rows,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.test import Client
 
+from connections import errors
 from providers import registry
 
 ABOUT = ("/ai/context/summary", "/ai/context", "/ai/context/google", "/ai/context/google/gmail")
@@ -102,6 +103,14 @@ def test_the_skill_document_needs_no_key_and_knows_the_catalogue(db: None, confi
     configured("stripe", enabled=False)
     second = Client().get("/ai/skill", headers={"If-None-Match": first["ETag"]})
     assert (second.status_code, "`stripe`" in second.content.decode()) == (200, False)
+
+
+def test_the_skill_document_tells_every_code_that_a_call_of_it_may_answer(db: None):
+    text = Client().get("/ai/skill").content.decode()
+    of_http = {"METHOD_NOT_ALLOWED", "NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE", "INTERNAL_ERROR"}
+    codes = {error.code for error in errors.ApiError.__subclasses__()} - of_http
+    assert {code for code in codes if f"`{code}`" not in text} == set()
+    assert "`failed` with its `reason`" in text
 
 
 def test_the_skill_document_comes_wrapped_as_json_too(db: None):
