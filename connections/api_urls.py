@@ -18,6 +18,6 @@ urlpatterns = [
     re_path(r"^providers/?$", api.Providers.as_view(), name="providers"),
     re_path(r"^connections/?$", api.Connections.as_view(), name="connections"),
     re_path(r"^connections/(?P<connection_id>[^/]+)/?$", api.OneConnection.as_view(), name="one-connection"),
-    re_path(r"^openapi\.json$", docs.Document.as_view(), name="openapi"),
+    re_path(r"^openapi\.json/?$", docs.Document.as_view(), name="openapi"),
     re_path(r"^docs/?$", docs.Page.as_view(url_name="openapi"), name="docs"),
 ]

@@ -91,7 +91,13 @@ class SessionBody(Known):
 class PageQuery(Known):
     """The query of a list."""
 
-    cursor = Text(r"^[A-Za-z0-9_-]*$", required=False, max_length=64, help_text="The next of the page before.")
+    cursor = Text(
+        r"^[A-Za-z0-9_-]*$",
+        required=False,
+        allow_blank=True,
+        max_length=64,
+        help_text="The next of the page before; empty for the first.",
+    )
 
 
 class ProvidersQuery(PageQuery):

@@ -208,7 +208,8 @@ def test_a_session_tells_how_it_ended(agent: Any, browser: Client, provider_http
 def test_lists_have_pages(agent: Any, connect: Any):
     for _ in range(51):
         connect("openai")
-    first = agent.get("/connections").json()["data"]
+    first = agent.get("/connections?cursor=").json()["data"]
+    assert first == agent.get("/connections").json()["data"]
     second = agent.get(f"/connections?cursor={first['next']}").json()["data"]
     assert (len(first["connections"]), len(second["connections"]), second["next"]) == (50, 1, None)
 
@@ -260,6 +261,10 @@ def test_the_catalogue_is_read_page_by_page(agent: Any):
         query = f"&cursor={page['next']}" if page["next"] else None
     assert sorted(codes) == sorted(registry.catalogue())
     assert codes[0] == "google"
+
+
+def test_the_document_of_the_api_answers_with_a_slash_as_all_of_it_does(db: None):
+    assert Client().get("/openapi.json/").json()["openapi"] == Client().get("/openapi.json").json()["openapi"]
 
 
 def test_the_script_of_the_documentation_gives_no_csrf_token_away(browser: Client):
