@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from akhrot_site.middleware import is_api_path
+from connections.errors import NotFound
 
 # allauth's limits by address and by user are all by the minute.
 WAIT_SECONDS = 60
@@ -25,17 +26,22 @@ ADVICE = {
 def answer(
     request: HttpRequest, *, status: int, code: str, message: str, hint: str = "", back: str = ""
 ) -> HttpResponse:
-    """The envelope at an API path, a page elsewhere: with a `hint` what to do, or our address to go `back` to.
+    """The envelope for agents, a page for people: with a `hint` what to do, or our address to go `back` to.
 
     Agents are told the `message` in English.
     """
-    if is_api_path(request.path_info):
+    if is_of_agent(request):
         return JsonResponse({"status": "error", "error": {"code": code, "message": message}}, status=status)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     advice = hint or ("" if back else ADVICE.get(status, ""))
     context = {"status": status, "message": gettext(message), "request_id": request_id, "advice": advice, "back": back}
     # Rendered without the request: context processors may be what failed.
     return HttpResponse(loader.render_to_string("error.html", context), status=status)
+
+
+def is_of_agent(request: HttpRequest) -> bool:
+    """Whether an agent asks: at an address of the API, or with a key at one that it has taken for such."""
+    return is_api_path(request.path_info) or request.headers.get("Authorization", "").lower().startswith("bearer ")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -52,6 +58,9 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of 404."""
+    if is_of_agent(request):
+        nothing = NotFound()
+        return JsonResponse(nothing.body(), status=nothing.status)
     return answer(request, status=404, code="NOT_FOUND", message=gettext_noop("There is nothing at this address."))
 
 

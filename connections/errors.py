@@ -123,6 +123,7 @@ class ServiceNotFound(ApiError):
         super().__init__(
             f"The provider {provider} has no service {service[:64]!r}.",
             hint=f"Its services: {', '.join(services) or 'none'}.",
+            next=call("GET", f"/ai/context/{provider}"),
         )
 
 
@@ -144,9 +145,10 @@ class AccountNotFound(ApiError):
     code, status = "ACCOUNT_NOT_FOUND", 404
 
     def __init__(self, provider: str, labels: Iterable[str]) -> None:
+        known = ", ".join(labels)
         super().__init__(
             f"The user has no such account of {provider}.",
-            hint=f"There are: {', '.join(labels)}.",
+            hint=f"There are: {known}." if known else "There is none yet.",
             next=connect_call(provider),
         )
 
@@ -223,7 +225,7 @@ class MethodNotAllowed(ApiError):
     code, status = "METHOD_NOT_ALLOWED", 405
 
     def __init__(self, message: str, allow: str) -> None:
-        super().__init__(message)
+        super().__init__(message, hint=f"This address takes {allow}." if allow else "")
         self.allow = allow
 
     def headers(self) -> dict[str, str]:
@@ -232,6 +234,13 @@ class MethodNotAllowed(ApiError):
 
 class NotFound(ApiError):
     code, status = "NOT_FOUND", 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is nothing at this address.",
+            hint="The skill document tells every call there is.",
+            next=call("GET", "/ai/skill"),
+        )
 
 
 class UnsupportedMediaType(ApiError):

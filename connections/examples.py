@@ -142,7 +142,7 @@ _MADE: dict[type[ApiError], ApiError] = {
     errors.ProviderDown: errors.ProviderDown("google cannot refresh the token for now.", retry_after=5),
     errors.ServiceDown: errors.ServiceDown("Akhrot cannot answer for now.", retry_after=5),
     errors.InternalError: errors.InternalError("Something went wrong inside Akhrot."),
-    errors.NotFound: errors.NotFound("There is nothing at this address."),
+    errors.NotFound: errors.NotFound(),
     errors.UnsupportedMediaType: errors.UnsupportedMediaType("The body must be JSON."),
 }
 

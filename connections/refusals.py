@@ -46,7 +46,7 @@ def translated(error: Exception, context: dict[str, Any]) -> errors.ApiError:
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
         return errors.Forbidden("This key may not do that.")
     if isinstance(error, exceptions.NotFound | Http404 | exceptions.NotAcceptable):
-        return errors.NotFound("There is nothing at this address.", next=errors.call("GET", "/ai/context/summary"))
+        return errors.NotFound()
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database_unavailable", error=type(error).__name__)
         return errors.ServiceDown("Akhrot cannot answer for now.", hint="Try again shortly.", retry_after=5)
@@ -58,7 +58,15 @@ def _fields(detail: Any) -> dict[str, str]:
     """DRF's nested details as field → one message."""
     if not isinstance(detail, dict):
         return {"body": _first(detail)}
-    return {("body" if name == "non_field_errors" else str(name)): _first(value) for name, value in detail.items()}
+    return dict(_named("body" if name == "non_field_errors" else str(name), value) for name, value in detail.items())
+
+
+def _named(field: str, detail: Any) -> tuple[str, str]:
+    """A field with its message; of a list the first item at fault, as in ``services.2``."""
+    if isinstance(detail, dict) and detail:
+        place, first = next(iter(detail.items()))
+        return f"{field}.{place}", _first(first)
+    return field, _first(detail)
 
 
 def _first(detail: Any) -> str:

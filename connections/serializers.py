@@ -15,6 +15,8 @@ MOST_SCOPES = 100
 class Text(serializers.RegexField):
     """A string of one line. DRF would accept a number or a boolean as well."""
 
+    default_error_messages = {"invalid": "holds a character that it must not, such as a line break"}
+
     def __init__(self, regex: str = LINE_PATTERN, **kwargs: Any) -> None:
         super().__init__(re.compile(regex.replace("$", r"\Z")), trim_whitespace=False, **kwargs)
 
@@ -22,6 +24,15 @@ class Text(serializers.RegexField):
         if not isinstance(data, str):
             raise ValidationError("must be a string")
         return str(super().to_internal_value(data))
+
+
+class Code(Text):
+    """The code of a provider, a service or a way."""
+
+    default_error_messages = {"invalid": "must be a code: up to 64 letters, digits, hyphens and underscores"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(CODE_PATTERN, **kwargs)
 
 
 class Whole(serializers.IntegerField):
@@ -36,6 +47,8 @@ class Whole(serializers.IntegerField):
 class Scope(Text):
     """One scope-token (RFC 6749 section 3.3)."""
 
+    default_error_messages = {"invalid": "must be one scope, without spaces or quotes"}
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=300, **kwargs)
 
@@ -48,7 +61,8 @@ class Known(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError({"body": "must be a JSON object"})
-        unknown = {str(name)[:64]: "is not known" for name in data if name not in self.fields}
+        known = ", ".join(self.fields)
+        unknown = {str(name)[:64]: f"is not known; known are {known}" for name in data if name not in self.fields}
         if unknown:
             raise ValidationError(unknown)
         return super().to_internal_value(data)
@@ -57,11 +71,11 @@ class Known(serializers.Serializer[Any]):
 class FetchBody(Known):
     """The body of ``POST /tokens/fetch``."""
 
-    provider = Text(CODE_PATTERN, help_text="The provider's code, for instance google.")
+    provider = Code(help_text="The provider's code, for instance google.")
     account = Text(
         required=False, max_length=255, help_text="A label or a connection id; without it the default account."
     )
-    service = Text(CODE_PATTERN, required=False, help_text="Checks its scopes and answers its base URL.")
+    service = Code(required=False, help_text="Checks its scopes and answers its base URL.")
     minTtl = Whole(  # noqa: N815
         required=False, min_value=0, max_value=3600, help_text="Seconds of life wanted; refreshed first if less."
     )
@@ -74,15 +88,15 @@ class FetchBody(Known):
 class SessionBody(Known):
     """The body of ``POST /oauth/sessions``."""
 
-    provider = Text(CODE_PATTERN, help_text="The provider's code, for instance google.")
+    provider = Code(help_text="The provider's code, for instance google.")
     services = serializers.ListField(
-        child=Text(CODE_PATTERN), required=False, max_length=50, help_text="Services to ask the scopes of."
+        child=Code(), required=False, max_length=50, help_text="Services to ask the scopes of."
     )
     scopes = serializers.ListField(
         child=Scope(), required=False, max_length=MOST_SCOPES, help_text="Further scopes, in the provider's words."
     )
     account = Text(required=False, max_length=255, help_text="The connection to renew: its id or label.")
-    method = Text(CODE_PATTERN, required=False, help_text="One of the provider's ways to connect.")
+    method = Code(required=False, help_text="One of the provider's ways to connect.")
     returnUrl = serializers.URLField(  # noqa: N815
         required=False, max_length=2000, help_text="Where the last page links to; its origin must be allowed."
     )

@@ -79,6 +79,21 @@ def test_a_malformed_body_names_its_fields(agent: Any, body: Any, field: str | N
     assert field is None or set(found["fields"]) == {field}
 
 
+def test_a_fault_in_a_list_names_the_item_and_says_what_it_must_be(agent: Any):
+    body = {"provider": "google", "services": ["gmail", 5], "scopes": ["one two"]}
+    fields = error(agent.post("/oauth/sessions", body), 400, "VALIDATION_ERROR")["fields"]
+    assert fields == {"services.1": "must be a string", "scopes.0": "must be one scope, without spaces or quotes"}
+    fields = error(agent.post("/oauth/sessions", {"provider": "google", "services": "gmail"}), 400, "VALIDATION_ERROR")
+    assert set(fields["fields"]) == {"services"}
+
+
+def test_a_mistyped_name_is_answered_with_the_known_ones(agent: Any):
+    fields = error(agent.post("/tokens/fetch", {"provider": "google", "min_ttl": 60}), 400, "VALIDATION_ERROR")[
+        "fields"
+    ]
+    assert "minTtl" in fields["min_ttl"]
+
+
 def test_forbidden_provider_and_forbidden_disconnect(issue: Any, connect: Any):
     row = connect("google")
     limited = issue(providers=["openai"], may_disconnect=False)
@@ -112,7 +127,9 @@ def test_an_unknown_provider_gets_the_nearest_codes(agent: Any):
 
 def test_an_unknown_service_gets_the_services(agent: Any, configured: Any):
     configured("google")
-    assert "gmail" in error(agent.get("/ai/context/google/mail"), 404, "SERVICE_NOT_FOUND")["hint"]
+    found = error(agent.get("/ai/context/google/mail"), 404, "SERVICE_NOT_FOUND")
+    assert "gmail" in found["hint"]
+    assert follow(agent, found["next"]).json()["data"]["provider"] == "google"
     body = {"provider": "google", "services": ["mail"]}
     error(agent.post("/oauth/sessions", body), 404, "SERVICE_NOT_FOUND")
 
@@ -128,7 +145,7 @@ def test_sessions_and_connections_of_others_answer_as_none_do(agent: Any, other_
     assert len({answer.content for answer in answers}) == 1
     error(answers[0], 404, "CONNECTION_NOT_FOUND")
     body = {"provider": "openai", "account": str(foreign.pk)}
-    error(agent.post("/oauth/sessions", body), 404, "ACCOUNT_NOT_FOUND")
+    assert error(agent.post("/oauth/sessions", body), 404, "ACCOUNT_NOT_FOUND")["hint"] == "There is none yet."
 
 
 def test_a_provider_without_its_client_is_not_configured(agent: Any):
@@ -169,7 +186,10 @@ def test_methods_addresses_and_media_types(agent: Any):
     answer = agent.get("/tokens/fetch")
     error(answer, 405, "METHOD_NOT_ALLOWED")
     assert "POST" in answer["Allow"]
-    error(agent.get("/ai/nothing/here/at/all"), 404, "NOT_FOUND")
+    assert "POST" in answer.json()["error"]["hint"]
+    for path in ("/ai/nothing/here/at/all", "/api/tokens", "//tokens/fetch"):
+        found = error(agent.get(path), 404, "NOT_FOUND")
+        assert follow(agent, found["next"])["Content-Type"].startswith("text/markdown")
     sent = agent.client.post("/tokens/fetch", "provider=google", content_type="application/x-www-form-urlencoded")
     error(sent, 415, "UNSUPPORTED_MEDIA_TYPE")
 
