@@ -98,12 +98,14 @@ def test_a_new_client_forgets_that_the_old_one_was_refused(monkeypatch: pytest.M
 
 def test_disabling_and_enabling_touch_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch, "s3cr3t")
-    run("set", "github", "--client-id", "id", "--client-secret-stdin")
-    run("set", "github", "--disable")
+    said = run("set", "github", "--enable", "--client-id", "id", "--client-secret-stdin")
+    assert said == "github: enabled, client id set, client secret set\n"
+    assert run("set", "github", "--disable") == "github: disabled\n"
     row = Provider.objects.get(code="github")
     assert (row.enabled, row.client_id, row.client_secret) == (False, "id", "s3cr3t")
     run("set", "github", "--enable")
     assert Provider.objects.get(code="github").enabled
+    assert run("set", "github", "--client-id", "") == "github: client id taken away\n"
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,17 @@ class Command(BaseCommand):
         for name, value in changed.items():
             setattr(provider, name, value)
         provider.save(update_fields=[*changed, "updated_at"])
-        what = ", ".join(name.replace("_", " ") for name in changed if not name.startswith("client_refus"))
-        self.stdout.write(f"{code}: {what} set")
+        self.stdout.write(f"{code}: {_deeds(changed)}")
+
+
+def _deeds(changed: dict[str, Any]) -> str:
+    """What was done, in words: a client that was taken away, or a provider switched off, was not "set"."""
+    words = {
+        "enabled": "enabled" if changed.get("enabled") else "disabled",
+        "client_id": "client id set" if changed.get("client_id") else "client id taken away",
+        "client_secret": "client secret set",
+    }
+    return ", ".join(said for name, said in words.items() if name in changed)
 
 
 def _add_set_arguments(parser: ArgumentParser) -> None:
