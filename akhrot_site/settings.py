@@ -13,8 +13,10 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
-from akhrot_site import environment, logs
+from akhrot_site import counting, environment, logs
 from akhrot_site.environment import read
+
+counting.keep_off_full_disks()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEBUG = read("DEBUG", environment.flag, "false")
