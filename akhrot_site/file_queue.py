@@ -36,6 +36,14 @@ class Channel(filesystem.Channel):
         except ValueError:
             raise Empty from None
 
+    def _queue_bind(self, exchange: str, *names: str) -> None:  # type: ignore[override]
+        """Note the queue. A table of queues that a full disk left empty is made anew: no worker starts with it."""
+        try:
+            super()._queue_bind(exchange, *names)
+        except ValueError:
+            Path(self.control_folder, f"{exchange}.exchange").unlink(missing_ok=True)
+            super()._queue_bind(exchange, *names)
+
 
 class Transport(filesystem.Transport):
     Channel = Channel

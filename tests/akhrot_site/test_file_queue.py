@@ -67,3 +67,9 @@ def test_a_queue_that_cannot_be_written_is_away_as_any_other(channel: Any, tmp_p
     tmp_path.rmdir()
     with pytest.raises(OSError):  # noqa: PT011
         channel._put(QUEUE, {"body": "lost"})
+
+
+def test_a_table_of_queues_that_a_full_disk_left_empty_is_made_anew(channel: Any, tmp_path: Path):
+    Path(tmp_path, f"{QUEUE}.exchange").touch()
+    channel._queue_bind(QUEUE, QUEUE, "", QUEUE)
+    assert [row.queue for row in channel.get_table(QUEUE)] == [QUEUE]
