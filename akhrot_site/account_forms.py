@@ -23,12 +23,12 @@ from akhrot_site.templatetags.accounts import mail_is_sent
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Text
 
-GOOD_PASSWORD = _("At least 10 characters, and none that everybody uses.")
-MAILED = _("You get a mail with a link to confirm it.")
-PRINTED = _("This Akhrot sends no mail: the link to confirm it is printed where it runs. Ask its operator.")
+GOOD_PASSWORD = _("At least 10 characters, and not a common one.")
+MAILED = _("We will mail you a link to confirm it.")
+PRINTED = _("This Akhrot cannot send mail: the link to confirm it is printed in its log. Ask its operator.")
 CODE = {"inputmode": "numeric", "autocapitalize": "off", "spellcheck": "false", "autocomplete": "one-time-code"}
 NAME_LENGTH = 80
-UNKNOWN_PASSKEY = _("This passkey is not known here. It may have been removed: sign in in another way.")
+UNKNOWN_PASSKEY = _("This passkey is not known here. It may have been removed. Sign in another way.")
 
 
 def dress(form: forms.Form, name: str, label: str | Text, *, hint: str | Text = "", **attrs: Any) -> None:
@@ -65,7 +65,7 @@ class SignupForm(account.SignupForm):  # type: ignore[misc]
 class AddEmailForm(account.AddEmailForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self, "email", _("Another address"), hint=MAILED if mail_is_sent() else PRINTED)
+        dress(self, "email", _("New address"), hint=MAILED if mail_is_sent() else PRINTED)
 
 
 class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
@@ -135,19 +135,23 @@ class GoodOnce:
 class CodeForm(GoodOnce, codes.AuthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)
+        dress(
+            self, "code", _("Code"), hint=_("From your authenticator app, or a recovery code."), autofocus=True, **CODE
+        )
 
 
 class CodeAgainForm(GoodOnce, codes.ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self, "code", _("Code"), hint=_("Of your authenticator app, or a recovery code."), autofocus=True, **CODE)
+        dress(
+            self, "code", _("Code"), hint=_("From your authenticator app, or a recovery code."), autofocus=True, **CODE
+        )
 
 
 class ActivateTotpForm(TotpForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self, "code", _("Code that the app shows"), **CODE)
+        dress(self, "code", _("Code from the app"), **CODE)
 
 
 class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
@@ -155,13 +159,13 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
     passwordless = forms.BooleanField(
         required=False,
         initial=True,
-        label=_("Sign in with it alone"),
-        help_text=_("Without a tick it is a second factor, asked for after the password."),
+        label=_("Sign in without a password"),
+        help_text=_("If unticked, it is a second factor, asked for after the password."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        hint = _("So that you can tell it from others: the device or the key it lives on.")
+        hint = _("To tell it from others: for example, the device it is on.")
         dress(self, "name", _("Name"), hint=hint, maxlength=NAME_LENGTH)
         self.initial["passwordless"] = True
 

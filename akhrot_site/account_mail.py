@@ -31,11 +31,11 @@ class Leads:
     foot: str | Promise = ""
 
 
-ASKS_FIRST = gettext_lazy("The link is for you alone and opens a page that asks you first.")
+ASKS_FIRST = gettext_lazy("The link is only for you, and opens a page that asks you first.")
 HARMLESS = gettext_lazy("The link changes nothing by itself.")
-ACCOUNT = Leads(gettext_lazy("Look at your account"), page="account_email")
-PASSWORD = Leads(gettext_lazy("Set another password"), page="account_reset_password", foot=HARMLESS)
-FACTORS = Leads(gettext_lazy("Look at your second factors"), page="mfa_index")
+ACCOUNT = Leads(gettext_lazy("View your account"), page="account_email")
+PASSWORD = Leads(gettext_lazy("Reset your password"), page="account_reset_password", foot=HARMLESS)
+FACTORS = Leads(gettext_lazy("View your second factors"), page="mfa_index")
 CONFIRM = Leads(gettext_lazy("Confirm the address"), link="activate_url", foot=ASKS_FIRST)
 LETTERS = {
     "account_already_exists": PASSWORD,

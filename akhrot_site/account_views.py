@@ -43,7 +43,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         context = {"sessions": browsers.signed_in(request)}
         return render(request, "usersessions/usersession_list.html", context)
     number = browsers.end_all(caller_of(request).user, but=request.session.session_key)
-    said = ngettext("%(number)d other session is ended.", "%(number)d other sessions are ended.", number)
+    said = ngettext("%(number)d other browser is signed out.", "%(number)d other browsers are signed out.", number)
     messages.success(request, said % {"number": number})
     return redirect("usersessions_list")
 
@@ -57,7 +57,7 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
         get_adapter(request).logout(request)
         return redirect("account_login")
     row.end()
-    said = _("The session of %(browser)s is ended.") % {"browser": browsers.in_words(row.user_agent)}
+    said = _("%(browser)s is signed out.") % {"browser": browsers.in_words(row.user_agent)}
     messages.success(request, said)
     return redirect("usersessions_list")
 
@@ -75,10 +75,10 @@ class MailForm(forms.ModelForm):  # type: ignore[type-arg]
             "client_refused": gettext_lazy("An OAuth client is refused"),
         }
         help_texts = {
-            "lost": gettext_lazy("A provider has ended what you agreed to, or takes a key no longer."),
-            "ending": gettext_lazy("30, 7 and 1 days before an end that is known."),
-            "sign_in": gettext_lazy("With the browser, its address and the time."),
-            "client_refused": gettext_lazy("To operators: a provider takes the client of this Akhrot no longer."),
+            "lost": gettext_lazy("A provider has ended the access you gave, or no longer accepts a key."),
+            "ending": gettext_lazy("30 days, 7 days and 1 day before, where the date is known."),
+            "sign_in": gettext_lazy("Names the browser, its address and the time."),
+            "client_refused": gettext_lazy("For operators: a provider no longer accepts the client of this Akhrot."),
         }
 
     def __init__(self, *args: Any, is_operator: bool, **kwargs: Any) -> None:
@@ -98,7 +98,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         # Unlike elsewhere the whole row is written: it is one form, and there may be no row yet.
         form.save()
-        messages.success(request, _("Your choice is kept."))
+        messages.success(request, _("Your choices are saved."))
         return redirect("account_notifications")
     return render(request, "account/notifications.html", {"form": form})
 

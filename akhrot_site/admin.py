@@ -44,7 +44,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
         """Addresses are compared in lower case, and belong to one account."""
         email: str = self.cleaned_data["email"].lower()
         if has_account(email) or User.objects.filter(username__iexact=email).exists():
-            raise forms.ValidationError(_("There is an account with this address."))
+            raise forms.ValidationError(_("There is already an account with this address."))
         self.instance.username = email
         return email
 

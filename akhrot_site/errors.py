@@ -16,10 +16,10 @@ from connections.errors import NotFound
 WAIT_SECONDS = 60
 # What to do about it, for people.
 ADVICE = {
-    400: _("The link may be incomplete, or this Akhrot may be reached under another name than the one it was told."),
-    403: _("Sign in as somebody who may, or ask the operator of this instance."),
+    400: _("The link may be incomplete, or this Akhrot may not know the host name you used."),
+    403: _("Sign in with an account that may, or ask the operator of this instance."),
     404: _("The address may be mistyped, or what was here has been removed."),
-    500: _("Try it again in a moment."),
+    500: _("Try again in a moment."),
 }
 
 
@@ -71,7 +71,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form without its CSRF token is answered."""
-    message = gettext_noop("This form is too old. Reload the page and send it again.")
+    message = gettext_noop("This form has expired. Reload the page and send it again.")
     # The page with the form, which is one of ours or none.
     came_from = request.META.get("HTTP_REFERER", "")
     is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
@@ -84,7 +84,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
         request,
         status=429,
         code="RATE_LIMITED",
-        message=str(_("That was too often.")),
+        message=str(_("Too many requests.")),
         hint=str(_("Nothing was done. Wait a minute, then go back and try again.")),
     )
     response["Retry-After"] = str(WAIT_SECONDS)

@@ -36,7 +36,9 @@ class InviteForm(forms.Form):
     email = forms.EmailField(
         max_length=150,
         label=gettext_lazy("E-mail"),
-        help_text=gettext_lazy("Whoever has this address can make one account. They connect and see their own things."),
+        help_text=gettext_lazy(
+            "The person with this address can create one account, and sees only their own connections."
+        ),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
 
@@ -44,7 +46,7 @@ class InviteForm(forms.Form):
         """Addresses are compared in lower case, and belong to one account."""
         email: str = self.cleaned_data["email"].lower()
         if has_account(email):
-            raise forms.ValidationError(_("There is an account with this address."))
+            raise forms.ValidationError(_("There is already an account with this address."))
         return email
 
 
@@ -104,7 +106,9 @@ def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     row = get_object_or_404(Invitation.objects.open(), pk=invitation_id)
     row.revoke()
     record(caller_of(request), "invitation.revoke")
-    messages.success(request, _("The invitation of %(email)s is withdrawn. Its link opens nothing.") % {"email": row})
+    messages.success(
+        request, _("The invitation for %(email)s is withdrawn. Its link no longer works.") % {"email": row}
+    )
     return redirect("account_people")
 
 

@@ -278,5 +278,5 @@ def drop(caller: Caller, session: OAuthSession, reason: str, *, outcome: str = "
 
 def _waiting(session: OAuthSession) -> Held:
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known():
-        raise Refused(gettext("There is nothing to decide any more."), session)
+        raise Refused(gettext("There is nothing left to decide."), session)
     return Held.in_session(session)

@@ -56,7 +56,7 @@ def opened(request: HttpRequest, session_id: str) -> OAuthSession:
     """The session behind the link, which is the signed-in user's. Raises Refused."""
     session = sessions.open_link(caller_of(request), UUID(session_id))
     if not session.provider.is_known():
-        raise Refused(_("This Akhrot does not know {provider} any more.").format(provider=session.provider))
+        raise Refused(_("This Akhrot no longer knows {provider}.").format(provider=session.provider))
     return session
 
 

@@ -83,7 +83,7 @@ def start(request: HttpRequest, session_id: str) -> HttpResponse:
     visit = Visit(caller, session, request.session)
     half = phone.mine(visit)
     if not _can_begin(session, half):
-        raise Refused(_ending(session) or _("This link was used already or is older than 10 minutes."), session)
+        raise Refused(_ending(session) or _("This link was already used or is older than 10 minutes."), session)
     sessions.choose(session, request.POST.get("way"))
     if session.spec.login:
         return phone_views.begin(request, visit, half)
@@ -107,10 +107,10 @@ def _paste(request: HttpRequest, session: OAuthSession, form: PasteForm) -> Http
         why = verdict.reason or _("it does not work")
         return ask(request, session, form, problem=_("{name} refuses this: {why}.").format(name=name, why=why))
     if verdict.outcome == "unreachable":
-        box, problem = "keep_unverified", _("{name} could not be asked now: {why}.")
+        box, problem = "keep_unverified", _("{name} could not be reached: {why}.")
         problem = problem.format(name=name, why=verdict.reason)
     else:
-        box, problem = "replace_account", _("This is of another account: {account}.")
+        box, problem = "replace_account", _("This belongs to another account: {account}.")
         problem = problem.format(account=verdict.label or verdict.account_id)
     return ask(request, session, form_of(session, request.POST, boxes=[box]), problem=problem)
 

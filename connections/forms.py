@@ -63,7 +63,7 @@ class PasteForm(SpecForm):
         """Refuse a day that is over."""
         day: dt.date | None = self.cleaned_data["ends_on"]
         if day and day < timezone.now().date():
-            raise forms.ValidationError(_("This day is over."))
+            raise forms.ValidationError(_("This day is in the past."))
         return day
 
     def ends_at(self) -> dt.datetime | None:

@@ -45,7 +45,7 @@ def compose(
     """
     subject, *paragraphs = _paragraphs(text)
     if url and not foot:
-        foot = _("The link opens a page behind your sign-in and changes nothing by itself.")
+        foot = _("The link opens a page that you sign in to, and changes nothing by itself.")
     letter = {
         "subject": subject,
         "paragraphs": paragraphs,

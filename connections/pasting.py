@@ -33,7 +33,7 @@ def paste(
     """
     check_usable(session)
     if not session.can_start():
-        raise Refused(_("This link was used already or is older than 10 minutes."), session)
+        raise Refused(_("This link was already used or is older than 10 minutes."), session)
     verdict, grant = _checked(session, fields)
     may_be_unverified = keep_unverified and session.spec.oauth is None
     why_not = _why_not(session, verdict, keep_unverified=may_be_unverified, replace_account=replace_account)
@@ -43,7 +43,7 @@ def paste(
     with transaction.atomic():
         row = _kept(caller, session, fields, verdict, grant, ends_at)
         if not session.complete(row.pk):
-            raise Refused(_("This link was used already."), session)
+            raise Refused(_("This link was already used."), session)
     session.refresh_from_db()
     return verdict
 

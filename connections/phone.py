@@ -49,7 +49,9 @@ def current(session: OAuthSession, browser: SessionBase) -> HalfOpen | None:
     if half is None or _is_its_browser(session, browser):
         return half
     if session.is_signing_in():
-        raise OtherBrowser(_("You began this sign-in in another browser. Go on there, or begin again here"), session)
+        raise OtherBrowser(
+            _("You started this sign-in in another browser. Continue there, or start again here"), session
+        )
     return None
 
 
@@ -84,7 +86,7 @@ def begin(visit: Visit, *, values: Mapping[str, str], phone: str) -> None:
     check_usable(visit.session)
     old = mine(visit)
     if not (visit.session.can_start() or (old and visit.session.is_signing_in())):
-        raise Refused(_("This link was used already or is older than 10 minutes."), visit.session)
+        raise Refused(_("This link was already used or is older than 10 minutes."), visit.session)
     draft(visit, values=values, phone=phone)
     half = HalfOpen(values=dict(values), phone=phone, waits=old.waits if old else {})
     # A number that is refused does not end the sign-in with the one before.
@@ -109,9 +111,9 @@ def _sent_again(visit: Visit, half: HalfOpen) -> Sent | SignedIn:
     if half.is_over:
         return _ask(visit, half, _sending(half), lambda: telegram_login.send_code(app, half.phone))
     if not half.next:
-        raise Trouble(_("Telegram has no further way to send the code to this number."))
+        raise Trouble(_("Telegram has no other way to send the code to this number."))
     if must_wait_for_another(half):
-        raise Trouble(_("Telegram sends the code again from %(time)s on.") % {"time": clock(half.again_at)})
+        raise Trouble(_("Telegram can send the code again from %(time)s.") % {"time": clock(half.again_at)})
     again = (half.session, half.phone, half.code_hash)
     return _ask(visit, half, "resend", lambda: telegram_login.resend(app, *again))
 
@@ -261,4 +263,4 @@ def _count(visit: Visit) -> None:
     for name, most in who.items():
         count = counter().hit(f"phone:{name}", WINDOW)
         if count.hits > most:
-            raise Trouble(_("These were too many attempts. Try again in %(span)s.") % {"span": span(count.ends_in)})
+            raise Trouble(_("Too many attempts. Try again in %(span)s.") % {"span": span(count.ends_in)})

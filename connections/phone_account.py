@@ -84,7 +84,7 @@ def decide(caller: Caller, session: OAuthSession, choice: str) -> None:
     """
     half = HalfOpen.of(session)
     if session.status != OAuthSession.Status.CONFIRMING or session.is_over() or not session.is_known() or not half:
-        raise Refused(_("There is nothing to decide any more."), session)
+        raise Refused(_("There is nothing left to decide."), session)
     if choice == "cancel":
         callback.end(caller, session, gettext_noop("you kept the connection as it was"), outcome="CANCELLED")
         signing_in.abandon(session)

@@ -61,7 +61,7 @@ class PhoneForm(SpecForm):
         if field.secret and field.name in self.kept:
             made.required, made.initial = False, ""
             made.is_kept = True  # type: ignore[attr-defined]
-            made.help_text = _("Kept from before. Type it again only to change it.")
+            made.help_text = _("Saved from before. Type it again only to change it.")
             made.widget.attrs["placeholder"] = "••••••••"
         return made
 

@@ -31,7 +31,7 @@ def waiting(half: HalfOpen, act: str, session: OAuthSession) -> Trouble | None:
         return None
     said = _("Telegram asks to wait %(span)s. Try again at %(time)s.") % {"span": span(left), "time": clock(until)}
     if until >= session.expires_at.timestamp():
-        said = f"{said} {_('This request ends before that; begin a new one then.')}"
+        said = f"{said} {_('This request expires before that; start a new one then.')}"
     return Trouble(said)
 
 

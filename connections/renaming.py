@@ -46,7 +46,7 @@ def rename(caller: Caller, connection: Connection, name: str) -> bool:
 
 
 def _taken() -> NameTaken:
-    return NameTaken(_("Another account of the same provider goes by that name, so agents could not tell the two."))
+    return NameTaken(_("Another account of the same provider has that name, so agents could not tell them apart."))
 
 
 def _is_id(label: str) -> bool:

@@ -203,7 +203,7 @@ def open_link(caller: Caller, session_id: UUID) -> OAuthSession:
     if session.user_id != caller.user.pk:
         owner = Caller(user=session.user, key=session.key, address=caller.address, request_id=caller.request_id)
         record(owner, "session.open", outcome="OTHER_USER", provider=session.provider_id)
-        raise NotYours(_("This link was made for another person. Ask your agent for one of your own."))
+        raise NotYours(_("This link was made for someone else. Ask your agent for a link of your own."))
     return session
 
 
@@ -234,7 +234,7 @@ def begin(caller: Caller, session: OAuthSession, browser: SessionBase, inputs: d
     try:
         state, nonce, verifier = session.start()
     except ValueError:
-        raise Refused(_("This link was used already or is older than 10 minutes."), session) from None
+        raise Refused(_("This link was already used or is older than 10 minutes."), session) from None
     browser[nonce_name(session)] = nonce
     record(caller, "session.start", provider=session.provider_id)
     return oauth.authorize_url(
@@ -251,7 +251,7 @@ def check_usable(session: OAuthSession) -> None:
     """The operator may have disabled the provider, and the user revoked the key, since the link was made."""
     provider = session.provider
     if not provider.enabled or not provider.is_known() or session.way not in provider.ready_ways():
-        said = _("{provider} cannot be connected here any more; the operator has turned it off.")
+        said = _("{provider} can no longer be connected here; the operator has turned it off.")
         raise Refused(said.format(provider=provider))
     if session.key and not session.key.is_usable():
         raise Refused(_("The key that asked for this has been revoked or has expired."))
@@ -276,7 +276,7 @@ def again(caller: Caller, session: OAuthSession) -> OAuthSession:
         session.fail(gettext_noop("the user began again"))
         ended = OAuthSession.objects.filter(pk=session.pk, successor=None, status=OAuthSession.Status.FAILED)
         if not ended.update(successor=successor):
-            raise Refused(_("This link was used already, or was begun again elsewhere."))
+            raise Refused(_("This link was already used, or was started again elsewhere."))
         record(caller, "session.again", provider=session.provider_id)
     signing_in.abandon(session)
     return successor

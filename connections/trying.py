@@ -55,7 +55,7 @@ def try_now(caller: Caller, row: Connection) -> Told:
     A pasted credential that is refused needs its user from then on, and one that works again does not any more.
     """
     if not can_test(row):
-        return Told("info", _("Nobody can be asked whether it works."))
+        return Told("info", _("There is no way to check whether it works."))
     if too_many := _too_many(row):
         return too_many
     if row.spec.kind == "oauth2" and row.is_expired():
@@ -84,7 +84,7 @@ def _too_many(row: Connection) -> Told | None:
     count = counter().hit(f"try:{row.pk}", WINDOW)
     if count.hits <= TRIES:
         return None
-    text = _("That was often. Wait for %(seconds)d seconds before you try again.")
+    text = _("Too many attempts. Wait %(seconds)d seconds before you try again.")
     return Told("warning", text % {"seconds": max(1, round(count.ends_in))})
 
 
@@ -125,7 +125,7 @@ def _note(row: Connection, verdict: Verdict) -> None:
 def _said(row: Connection, verdict: Verdict) -> str:
     name, reason = row.spec.name, verdict.reason
     if verdict.outcome == "works":
-        whose = _(" It is that of %(account)s.") % {"account": verdict.label} if verdict.label else ""
+        whose = _(" It belongs to %(account)s.") % {"account": verdict.label} if verdict.label else ""
         return _("It works: %(name)s accepts it.") % {"name": name} + whose
     if verdict.outcome == "restricted":
         return _("%(name)s accepts it, but not for everything: %(reason)s.") % {"name": name, "reason": reason}
@@ -133,7 +133,7 @@ def _said(row: Connection, verdict: Verdict) -> str:
         advice = _("Refresh it.") if can_renew(row) else _("Connect it again.")
         return _("It does not work: %(reason)s.") % {"reason": reason} + f" {advice}"
     if verdict.outcome == "refused":
-        return _("It does not work: %(reason)s. Put another one in its place.") % {"reason": reason}
+        return _("It does not work: %(reason)s. Replace it with another one.") % {"reason": reason}
     return _("It could not be tested: %(reason)s.") % {"reason": reason}
 
 
@@ -147,17 +147,17 @@ def _renewed(row: Connection) -> Told:
     if not can_renew(row):
         return Told("error", _("There is nothing to renew it with. Connect it again."))
     if timezone.now() - row.issued_at < YOUNG and not row.is_expired():
-        return Told("info", _("Its token was issued less than a minute ago, so it was left as it is."))
+        return Told("info", _("Its token was issued less than a minute ago, so it was not renewed."))
     if must_wait(row):
         facts = {"name": name, "when": times.ago(row.retry_at)}
-        return Told("warning", _("%(name)s is not asked so soon after it failed: again %(when)s.") % facts)
+        return Told("warning", _("%(name)s failed a moment ago. Try again %(when)s.") % facts)
     try:
         landing = flights.refresh(row)
     except ProviderUnavailable as busy:
         return Told("warning", _("It could not be renewed now: %(reason)s.") % {"reason": busy.reason})
     after = Connection.objects.select_related("provider", "user").filter(pk=row.pk).first()
     if after is None:
-        return Told("warning", _("It was disconnected meanwhile."))
+        return Told("warning", _("It was disconnected in the meantime."))
     return _landed(row, after, landing)
 
 
@@ -172,7 +172,7 @@ def _landed(before: Connection, after: Connection, landing: flights.Landing) -> 
     if landing.database_away:
         return Told("error", _("Akhrot cannot reach its database. Try again in a moment."))
     if after.lease_holder:
-        text = _("%(name)s takes its time. The renewal goes on, and this page shows how it ends.")
+        text = _("%(name)s is slow to answer. The renewal goes on, and this page will show the result.")
         return Told("info", text % {"name": name})
-    kept = "" if after.is_expired() else _(" The token held works meanwhile.")
+    kept = "" if after.is_expired() else _(" The current token still works.")
     return Told("warning", _("It could not be renewed now: %(reason)s.") % {"reason": why} + kept)

@@ -17,38 +17,38 @@ from providers.spec import ProviderSpec
 
 # Of a deed of an agent: with the name of its key. The user's own, without one, stand in `YOURS`.
 DEEDS = {
-    "token.fetch": _("{key} fetched a credential of {provider}"),
+    "token.fetch": _("{key} fetched a credential for {provider}"),
     "session.create": _("{key} asked for a link to connect {provider}"),
-    "session.start": _("You began to connect {provider}"),
-    "session.open": _("Another person opened a link of yours for {provider}"),
-    "session.callback": _("An answer that belongs to no request came back for {provider}"),
-    "session.paste": _("A credential of {provider} was not kept"),
+    "session.start": _("You started connecting {provider}"),
+    "session.open": _("Someone else opened your link for {provider}"),
+    "session.callback": _("An answer from {provider} belonged to no request"),
+    "session.paste": _("A credential for {provider} was not accepted"),
     "session.login": _("A step of signing in to {provider} was refused"),
     "session.fail": _("Connecting {provider} ended without a connection"),
-    "session.again": _("You began again to connect {provider}"),
+    "session.again": _("You started connecting {provider} again"),
     "connection.add": _("{provider} was connected"),
     "connection.lose": _("{provider} refused to renew its token: it needs you"),
     "connection.renew": _("{provider} was connected again"),
-    "connection.rename": _("{provider} got another name from you"),
-    "connection.default": _("Agents that name no account of {provider} get this one"),
+    "connection.rename": _("You renamed {provider}"),
+    "connection.default": _("You changed the default account of {provider}"),
     "connection.test": _("You tested {provider}"),
     "connection.disconnect": _("{provider} was disconnected"),
-    "key.issue": _("An API key was made"),
+    "key.issue": _("An API key was created"),
     "key.revoke": _("An API key was revoked"),
     "key.restore": _("The revocation of an API key was undone"),
     "key.rotate": _("An API key is being replaced"),
     "key.rename": _("An API key was renamed"),
-    "invitation.send": _("You invited somebody"),
+    "invitation.send": _("You invited someone"),
     "invitation.revoke": _("You withdrew an invitation"),
     "invitation.accept": _("You accepted an invitation"),
     "account.delete": _("The account was deleted"),
 }
-REFUSED = {"token.fetch": _("{key} was refused a credential of {provider}")}
+REFUSED = {"token.fetch": _("{key} was refused a credential for {provider}")}
 YOURS = {
-    "token.fetch": _("You fetched a credential of {provider}"),
+    "token.fetch": _("You fetched a credential for {provider}"),
     "session.create": _("You asked for a link to connect {provider}"),
 }
-YOURS_REFUSED = {**YOURS, "token.fetch": _("You were refused a credential of {provider}")}
+YOURS_REFUSED = {**YOURS, "token.fetch": _("You were refused a credential for {provider}")}
 # The codes that an event may end with instead of “ok”, in a few words.
 OUTCOMES = {
     "FORBIDDEN": _("the key may not use it"),
@@ -61,7 +61,7 @@ OUTCOMES = {
     "MISSING_SCOPES": _("not granted"),
     "TOKEN_EXPIRED": _("it needs you"),
     "PROVIDER_UNAVAILABLE": _("the provider failed"),
-    "SERVICE_UNAVAILABLE": _("the database was away"),
+    "SERVICE_UNAVAILABLE": _("the database was unavailable"),
     "REFUSED": _("refused at the provider"),
     "PROVIDER_REFUSED": _("the provider refused"),
     "STATE_UNKNOWN": _("belongs to no request"),
@@ -76,10 +76,10 @@ OUTCOMES = {
 }
 # What providers answer instead of a token, by whose matter it is: the user's, then the operator's.
 REASONS = {
-    "invalid_grant": _("{provider} has ended the permission: it was withdrawn, it lapsed, or the password was changed"),
-    "invalid_refresh_token": _("{provider} does not know the refresh token any more"),
-    "bad_refresh_token": _("{provider} does not know the refresh token any more: it lapsed, or was withdrawn"),
-    "token_revoked": _("{provider} has ended the permission: it was withdrawn"),
+    "invalid_grant": _("{provider} has ended the access: it was withdrawn, it expired, or the password was changed"),
+    "invalid_refresh_token": _("{provider} no longer knows the refresh token"),
+    "bad_refresh_token": _("{provider} no longer knows the refresh token: it expired, or was withdrawn"),
+    "token_revoked": _("{provider} has ended the access: it was withdrawn"),
     "account_inactive": _("the account at {provider} is turned off, or was removed from its workspace"),
     "invalid_client": _("{provider} does not accept the client's id or secret"),
     "invalid_client_id": _("{provider} does not know the client's id"),

@@ -40,7 +40,7 @@ _NO_ACCOUNT = _Known(
     "phone",
     _("No Telegram account has this number. Check it, or sign up first, which is done in the Telegram app."),
 )
-_BEGIN_AGAIN = _Known("", _("Telegram has ended this attempt to sign in. Have a new code sent."), is_lost=True)
+_BEGIN_AGAIN = _Known("", _("Telegram has ended this attempt to sign in. Send a new code."), is_lost=True)
 # The session is ended, by whomever.
 ENDED = (
     *("AUTH_KEY_UNREGISTERED", "AUTH_KEY_INVALID", "AUTH_KEY_NOT_FOUND", "AUTH_KEY_DUPLICATED"),
@@ -72,18 +72,18 @@ KNOWN: Mapping[str, _Known] = {
         "",
         _("Too many attempts to sign in with this number. Telegram does not say how long it refuses; try tomorrow."),
     ),
-    "PHONE_CODE_INVALID": _Known("code", _("This is not the code that Telegram sent. Look at it once more.")),
+    "PHONE_CODE_INVALID": _Known("code", _("This is not the code that Telegram sent. Check it again.")),
     "PHONE_CODE_EMPTY": _Known("code", _("Enter the code that Telegram sent.")),
-    "PHONE_CODE_EXPIRED": _Known("code", _("This code is not good any more. Have a new one sent."), is_over=True),
-    "PHONE_CODE_HASH_EMPTY": _Known("code", _("This code is not good any more. Have a new one sent."), is_over=True),
+    "PHONE_CODE_EXPIRED": _Known("code", _("This code is no longer valid. Ask for a new one."), is_over=True),
+    "PHONE_CODE_HASH_EMPTY": _Known("code", _("This code is no longer valid. Ask for a new one."), is_over=True),
     "SEND_CODE_UNAVAILABLE": _Known(
-        "", _("Telegram has no further way to send the code. Use the one it sent, or have a new one sent later."),
+        "", _("Telegram has no other way to send the code. Use the one it sent, or ask for a new one later."),
     ),
     "SMS_CODE_CREATE_FAILED": _Known("", _("Telegram could not send a code just now. Try again in a few minutes.")),
     "PASSWORD_HASH_INVALID": _Known("password", _("This is not the password of the two-step verification.")),
     "PASSWORD_EMPTY": _Known("password", _("Enter the password of the two-step verification.")),
     "SRP_ID_INVALID": _Known("password", _("Telegram wants the password once more. Enter it again.")),
-    "SRP_PASSWORD_CHANGED": _Known("password", _("The password was changed meanwhile. Enter the one that holds now.")),
+    "SRP_PASSWORD_CHANGED": _Known("password", _("The password was changed in the meantime. Enter the current one.")),
     "AUTH_RESTART": _BEGIN_AGAIN,
     "SIGN_IN_FAILED": _BEGIN_AGAIN,
     # Not Telegram's: what was kept of the session cannot be read.

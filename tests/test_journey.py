@@ -84,10 +84,10 @@ def make_owner_and_key(page: Page, site: Site) -> Caller:
     page.get_by_label("E-mail").fill(OWNER)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
-    page.get_by_role("link", name="Make a key").click()
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_role("link", name="Create a key").click()
     page.get_by_label("Name").fill("Claude on my laptop")
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create the key").click()
     return Caller(site, page.locator("#key-text").inner_text())
 
 
@@ -156,12 +156,12 @@ def test_keys_are_pasted_and_kept_unverified_where_nobody_can_be_asked(site: Sit
     page.goto(agent.post("/oauth/sessions", provider="twilio")["url"])
     page.get_by_label("Account SID").fill(" AC" + "0" * 32 + " ")
     page.get_by_label("Auth token", exact=True).fill("f" * 32)
-    page.get_by_role("button", name="Check and keep it").click()
-    page.get_by_text("could not be asked now").wait_for()
+    page.get_by_role("button", name="Check and save").click()
+    page.get_by_text("could not be reached").wait_for()
     assert page.get_by_label("Auth token", exact=True).input_value() == ""
     page.get_by_label("Auth token", exact=True).fill("f" * 32)
     page.get_by_label("Keep it although it cannot be checked now").check()
-    page.get_by_role("button", name="Check and keep it").click()
+    page.get_by_role("button", name="Check and save").click()
     page.get_by_role("heading", name="Twilio is connected").wait_for()
     answer = agent.post("/tokens/fetch", provider="twilio")
     assert answer["credentials"] == {"accountSid": "AC" + "0" * 32, "authToken": "f" * 32}

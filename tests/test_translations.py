@@ -154,7 +154,7 @@ def test_the_link_and_what_was_done_with_it_are_told_in_that_language(browser: C
     speak(
         {
             "Connect %(name)s": "%(name)s verbinden",
-            "Check and keep it": "Prüfen und behalten",
+            "Check and save": "Prüfen und behalten",
             "Ends on": "Endet am",
             "{key} asked for a link to connect {provider}": "Für {provider} wollte {key} einen Link",
         }

@@ -34,7 +34,7 @@ REVOCATIONS = {
     "failed": gettext_lazy(
         "{} is disconnected here, but the provider did not confirm the end of the grant. End it there too."
     ),
-    "shared": gettext_lazy("{} is disconnected here. The grant itself lives on, because another connection uses it."),
+    "shared": gettext_lazy("{} is disconnected here. The grant itself stays, because another connection uses it."),
 }
 # Where it is a session that was made by signing in here.
 SIGN_OUTS = {
@@ -150,7 +150,7 @@ def rename_it(request: HttpRequest, connection_id: UUID) -> HttpResponse:
         except NameTaken as taken:
             form.add_error("label", str(taken))
         else:
-            said = _("It is called {name} from now on.") if changed else _("It is called {name}, as before.")
+            said = _("Renamed to {name}.") if changed else _("It is still called {name}.")
             return _told(request, row, Told("success" if changed else "info", said.format(name=row.called)))
     # htmx shows nothing of an answer that says that it is an error.
     status = 200 if getattr(request, "htmx", None) else 422

@@ -26,7 +26,7 @@ NEWCOMER = dt.timedelta(days=7)
 ON_THE_PATH = "first_minutes"
 STEPS = {
     "connect": (_("Connect something"), "catalogue"),
-    "key": (_("Make a key"), "new-key"),
+    "key": (_("Create a key"), "new-key"),
     "give": (_("Give it to your agent"), "start"),
     "fetch": (_("See the first fetch arrive"), "start"),
 }

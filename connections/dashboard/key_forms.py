@@ -23,7 +23,7 @@ LIFETIMES = [
 ]
 LONGEST = dt.timedelta(days=3_653)
 OVERLAPS = [
-    ("0", _("At once")),
+    ("0", _("Immediately")),
     ("1", _("In an hour")),
     ("24", _("In a day")),
     ("168", _("In 7 days")),
@@ -43,7 +43,7 @@ def _name() -> forms.CharField:
     return forms.CharField(
         max_length=80,
         label=_("Name"),
-        help_text=_("Which agent holds it. Connect links and the activity show it."),
+        help_text=_("The agent that uses it. Connect links and the activity show this name."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
 
@@ -94,9 +94,9 @@ class KeyForm(forms.Form):
     def _check_day(self, day: dt.date | None) -> None:
         today = timezone.now().date()
         if day is None:
-            self.add_error("until", ValidationError(_("Choose the last day on which it works.")))
+            self.add_error("until", ValidationError(_("Choose the last day it should work.")))
         elif day < today:
-            self.add_error("until", ValidationError(_("This day is over.")))
+            self.add_error("until", ValidationError(_("This day is in the past.")))
         elif day > today + LONGEST:
             self.add_error("until", ValidationError(_("Choose a day within ten years, or let it never expire.")))
 

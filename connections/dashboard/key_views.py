@@ -73,7 +73,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """A form to make a key, and the key in the answer to it. A form that is sent again makes no second one."""
     caller, sent = caller_of(request), request.POST.get("form", "")[:64]
     if made := request.session.get(MADE, {}).get(sent):
-        messages.warning(request, _("This key was made before. Its text was shown then and cannot be shown again."))
+        messages.warning(request, _("This key was already created. It was shown then and cannot be shown again."))
         return redirect("key", made)
     form = KeyForm(request.POST or None, connected=key_facts.connected_codes(caller.user))
     if request.method == "POST" and form.is_valid():
@@ -138,7 +138,7 @@ def rename(request: HttpRequest, key_id: str) -> HttpResponse:
         return _key_page(request, row, rename=form)
     if form.cleaned_data["name"] != row.name:
         issuing.rename(caller_of(request), row, form.cleaned_data["name"])
-        messages.success(request, _("It is called “%(name)s” from now on.") % {"name": row.name})
+        messages.success(request, _("Renamed to “%(name)s”.") % {"name": row.name})
     return redirect("key", row.pk)
 
 
@@ -160,10 +160,10 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
 
 def _not_rotatable(row: ApiKey) -> str:
     if row.successor_id:
-        return _("This key has a successor already. Replace that one, if it should be replaced.")
+        return _("This key was already replaced. If need be, replace its successor.")
     if row.state == "revoked":
-        return _("A revoked key cannot be replaced. Make a new one.")
-    return _("This key has expired and cannot be replaced any more. Make a new one.")
+        return _("A revoked key cannot be replaced. Create a new one.")
+    return _("This key has expired and can no longer be replaced. Create a new one.")
 
 
 @posted_from("key")
@@ -173,10 +173,10 @@ def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
     if issuing.revoke(caller_of(request), row):
         assert row.revoked_at  # noqa: S101
         undo = toasts.Action(_("Undo"), reverse("undo-key", args=[row.pk]), row.revoked_at + issuing.UNDO_WITHIN)
-        text = _("“%(name)s” is revoked. Whoever holds it is refused from now on.") % {"name": row.name}
+        text = _("“%(name)s” is revoked and no longer works.") % {"name": row.name}
         toasts.success(request, text, undo)
     else:
-        messages.warning(request, _("“%(name)s” was revoked before.") % {"name": row.name})
+        messages.warning(request, _("“%(name)s” was already revoked.") % {"name": row.name})
     return redirect("keys")
 
 
@@ -189,6 +189,6 @@ def undo(request: HttpRequest, key_id: str) -> HttpResponse:
     elif row.revoked_at is None:
         messages.success(request, _("“%(name)s” is not revoked.") % {"name": row.name})
     else:
-        text = _("It is too late: “%(name)s” stays revoked. Make a new key for whoever held it.")
+        text = _("It is too late: “%(name)s” stays revoked. Create a new key instead.")
         messages.error(request, text % {"name": row.name})
     return redirect("keys")

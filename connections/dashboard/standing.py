@@ -83,8 +83,8 @@ def is_ending(row: Connection) -> bool:
 def standing(row: Connection) -> Words:
     """The state of `row`, the most pressing first."""
     if not row.provider.is_known():
-        text = _("This Akhrot does not know {name} any more. The connection is kept; the operator can bring it back.")
-        return Words("off", _("Not known any more"), format_html(text, name=row.provider_id))
+        text = _("This Akhrot no longer knows {name}. The connection is kept; the operator can bring it back.")
+        return Words("off", _("No longer known"), format_html(text, name=row.provider_id))
     name = row.provider.spec.name
     if not row.provider.enabled:
         text = _("The operator has turned {name} off. The connection is kept.")
@@ -92,8 +92,8 @@ def standing(row: Connection) -> Words:
     if row.needs_user():
         return Words("bad", _("Needs you"), _needing(row, name))
     if not row.is_known():
-        text = _("{name} is not connected in this way here any more. Connect it again in another one.")
-        return Words("warn", _("Way not known"), format_html(text, name=name))
+        text = _("{name} can no longer be connected this way. Connect it again in another way.")
+        return Words("warn", _("No longer offered"), format_html(text, name=name))
     if row.last_error:
         return _failing(row, name)
     return _ending(row) if is_ending(row) else _well(row, name)
@@ -113,15 +113,17 @@ def _failing(row: Connection, name: str) -> Words:
         why = sentence(_("The operator has to see to it: ") + (reason_in_words(name, said) or said))
     else:
         why = sentence(reason_in_words(name, row.last_error))
-    again = format_html(_("Tried again {when}."), when=element(row.retry_at)) if row.is_backing_off() else ""
-    kept = conditional_escape(_("Until then agents are told to come back.")) if row.is_expired() else _held(row)
-    return Words("warn", _("Needs the operator") if by_operator else _("Fails for now"), joined(why, again, kept))
+    again = format_html(_("Next try {when}."), when=element(row.retry_at)) if row.is_backing_off() else ""
+    kept = conditional_escape(_("Until then, agents are told to try again later.")) if row.is_expired() else _held(row)
+    return Words("warn", _("Needs the operator") if by_operator else _("Failing"), joined(why, again, kept))
 
 
 def _held(row: Connection) -> SafeString:
     """What is left of the token in hand; nothing is said of one without an end."""
     return (
-        format_html(_("The token held ends {when}."), when=element(row.expires_at)) if row.expires_at else mark_safe("")
+        format_html(_("The current token ends {when}."), when=element(row.expires_at))
+        if row.expires_at
+        else mark_safe("")
     )
 
 
@@ -131,9 +133,9 @@ def _ending(row: Connection) -> Words:
     over = end <= timezone.now()
     name = _("Ended {when}") if over else _("Ends {when}")
     if row.spec.is_pasted and not row.spec.oauth:
-        text = _("You said so when you pasted it. Put the next one in its place.")
+        text = _("You set this date when you pasted it. Replace it to keep it working.")
     else:
-        text = _("Nothing can renew it but you, by connecting it again.")
+        text = _("Only you can renew it, by connecting it again.")
     return Words("warn", name.format(when=days(end)), format_html("{}", text))
 
 
@@ -141,7 +143,9 @@ def _well(row: Connection, name: str) -> Words:
     if row.spec.kind != "oauth2":
         return _pasted(row, name)
     if row.expires_at is None:
-        return Words("good", _("Does not end"), format_html(_("{name} sets no end to this token."), name=name))
+        return Words(
+            "good", _("Does not expire"), format_html(_("{name} has set no expiry for this token."), name=name)
+        )
     if not row.refreshable:
         text = _("Then only you can renew it, by connecting it again.")
         return Words("good", _("Ends {when}").format(when=days(row.expires_at)), format_html("{}", text))
@@ -156,13 +160,13 @@ def _well(row: Connection, name: str) -> Words:
 def _pasted(row: Connection, name: str) -> Words:
     lasts = format_html(_("Ends {when}."), when=days(row.ends_at)) if row.ends_at else ""
     if row.verification == Connection.Verification.UNVERIFIED and row.verify_at:
-        text = _("{name} could not be asked yet whether it works; tried again {when}. Agents get it all the same.")
+        text = _("{name} has not confirmed it yet. Next try {when}. Agents can use it meanwhile.")
         if row.verify_at <= timezone.now():
-            text = _("{name} could not be asked yet whether it works; tried again shortly. Agents get it all the same.")
+            text = _("{name} has not confirmed it yet. Next try shortly. Agents can use it meanwhile.")
         asked = format_html(text, name=name, when=element(row.verify_at))
         return Words("calm", _("Not checked yet"), joined(asked, lasts))
     if row.verification == Connection.Verification.UNVERIFIED:
-        text = _("{name} has no call that would prove it. Agents get it all the same.")
+        text = _("{name} offers no way to check it. Agents can use it anyway.")
         return Words("calm", _("Not checked"), joined(format_html(text, name=name), lasts))
     if row.verification == Connection.Verification.RESTRICTED:
         text = _("{name} accepts it, but it may not do everything.")

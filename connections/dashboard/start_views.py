@@ -71,5 +71,5 @@ def hide(request: HttpRequest) -> HttpResponse:
     Welcome.objects.hide(caller_of(request).user, hidden=hidden)
     if hidden:
         request.session.pop(ON_THE_PATH, None)
-        messages.info(request, _("Put away. You find it again under “Getting started” in the menu of your account."))
+        messages.info(request, _("Hidden. You can find it again under “Getting started” in your account menu."))
     return redirect("home" if hidden else "start")

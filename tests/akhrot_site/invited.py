@@ -25,7 +25,7 @@ def link_in(answer: Any) -> str:
 
 
 def invite(staff: Client, email: str = "bob@example.com") -> str:
-    """Invite somebody, and answer the path of the link."""
+    """Invite someone, and answer the path of the link."""
     answer = staff.post(PEOPLE, {"email": email})
     assert answer.status_code == 200
     return link_in(answer)

@@ -83,7 +83,7 @@ def test_a_change_is_told_with_when_and_from_where(name: str, user: User):
 def test_a_one_time_link_is_kept_whole_and_led_to_the_base_url(user: User, settings: Any):
     letter = account_mail.letter("account/email/password_reset_key", [user.email], context(user))
     assert f"{settings.AKHROT_BASE_URL}/accounts/password/reset/key/1-the-key/" in letter.body
-    assert "is for you alone" in letter.body
+    assert "is only for you" in letter.body
 
 
 def test_a_forged_host_leads_no_link_astray(user: User, settings: Any):
@@ -121,7 +121,7 @@ def test_adding_an_address_mails_a_link_that_confirms_it_by_a_post(sure: Client,
     assert not EmailAddress.objects.get(email="ada@work.example").verified
     sure.post(path)
     assert EmailAddress.objects.get(email="ada@work.example").verified
-    assert "not good any more" in sure.get(path).content.decode()
+    assert "no longer valid" in sure.get(path).content.decode()
 
 
 def link_in(letter: EmailMultiAlternatives) -> str:
@@ -139,8 +139,8 @@ def test_a_password_is_set_anew_by_the_link_once(user: User):
     client.post(action, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
     user.refresh_from_db()
     assert user.check_password(NEW_PASSWORD)
-    assert [letter.subject for letter in sent()][-1] == "Akhrot: Your password was set anew"
-    assert "not good any more" in Client().get(path, follow=True).content.decode()
+    assert [letter.subject for letter in sent()][-1] == "Akhrot: Your password was reset"
+    assert "no longer valid" in Client().get(path, follow=True).content.decode()
 
 
 def test_a_stranger_s_address_is_answered_like_a_known_one(user: User):

@@ -22,7 +22,7 @@ ENTRANCE = {
     "account_login": "Sign in",
     "account_signup": "Sign-up is closed",
     "account_reset_password": "Reset your password",
-    "account_reset_password_done": "Look at your mail",
+    "account_reset_password_done": "Check your mail",
     "account_reset_password_from_key_done": "Your password is set",
     "account_inactive": "This account is turned off",
     "account_email_verification_sent": "Confirm your address",
@@ -31,15 +31,15 @@ MANAGED = {
     "account_email": "E-mail",
     "account_change_password": "Password",
     "account_logout": "Sign out?",
-    "account_reauthenticate": "Confirm that it is you",
+    "account_reauthenticate": "Confirm it is you",
     "account_notifications": "Notifications",
-    "account_delete": "Delete the account",
+    "account_delete": "Delete your account",
     "usersessions_list": "Sessions",
     "mfa_index": "Two-factor sign-in",
     "mfa_activate_totp": "Set up an authenticator app",
     "mfa_list_webauthn": "Passkeys and security keys",
     "mfa_add_webauthn": "Add a passkey or security key",
-    "mfa_generate_recovery_codes": "Make recovery codes",
+    "mfa_generate_recovery_codes": "Create recovery codes",
 }
 # Those that need something first; a test of their own opens each.
 ELSEWHERE = {
@@ -105,17 +105,17 @@ def test_the_pages_of_second_factors_are_in_our_look(sure: Client, user: User):
     check(sure.get(f"/accounts/2fa/webauthn/keys/{key.pk}/edit/"), "Rename a passkey")
     check(sure.get(f"/accounts/2fa/webauthn/keys/{key.pk}/remove/"), "Remove “My &lt;key&gt;”?")
     check(sure.get("/accounts/2fa/totp/deactivate/"), "Turn off the authenticator app?")
-    check(sure.get("/accounts/2fa/reauthenticate/"), "Confirm that it is you")
+    check(sure.get("/accounts/2fa/reauthenticate/"), "Confirm it is you")
     page = check(sure.get("/accounts/2fa/recovery-codes/"), "Recovery codes")
     codes = sure.get("/accounts/2fa/recovery-codes/download/").content.decode().split()
     assert len(codes) == 10
     assert all(code in page for code in codes)
-    check(sure.get("/accounts/2fa/recovery-codes/generate/"), "Make new recovery codes?")
+    check(sure.get("/accounts/2fa/recovery-codes/generate/"), "Create new recovery codes?")
     assert "10 left" in check(sure.get("/accounts/2fa/"), "Two-factor sign-in")
     key.delete()
     stranger = Client()
     stranger.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
-    check(stranger.get("/accounts/2fa/authenticate/"), "One step more")
+    check(stranger.get("/accounts/2fa/authenticate/"), "One more step")
 
 
 def test_a_passkey_is_renamed_and_removed(sure: Client, user: User):
@@ -128,10 +128,10 @@ def test_a_passkey_is_renamed_and_removed(sure: Client, user: User):
 
 
 def test_passkeys_are_offered_where_browsers_allow_them(sure: Client, settings: Any):
-    assert "this Akhrot is at neither" in sure.get("/accounts/2fa/").content.decode()
+    assert "This Akhrot is at neither" in sure.get("/accounts/2fa/").content.decode()
     assert "None can be added" not in sure.get("/accounts/2fa/webauthn/add/").content.decode()
     settings.PASSKEYS_WORK = True
-    assert "this Akhrot is at neither" not in sure.get("/accounts/2fa/").content.decode()
+    assert "This Akhrot is at neither" not in sure.get("/accounts/2fa/").content.decode()
     assert 'id="mfa_webauthn_add"' in sure.get("/accounts/2fa/webauthn/add/").content.decode()
 
 
@@ -149,9 +149,9 @@ def test_who_has_no_password_sets_one(user: User):
 
 def test_links_that_are_no_good_say_what_to_do(db: None):
     answer = Client().get("/accounts/confirm-email/nothing/")
-    assert "have the mail sent again" in check(answer, "This link is not good any more")
+    assert "have the mail sent again" in check(answer, "This link is no longer valid")
     answer = Client().get("/accounts/password/reset/key/1-nothing/")
-    assert "Ask for another link" in check(answer, "This link is not good any more")
+    assert "Ask for a new link" in check(answer, "This link is no longer valid")
 
 
 def test_an_address_that_was_confirmed_elsewhere_is_said(user: User, other_user: User):
@@ -196,6 +196,6 @@ def test_no_template_of_allauth_shows_through():
 
 
 def test_who_adds_an_address_is_told_where_the_link_goes(browser: Client, settings: Any):
-    assert "You get a mail with a link" in browser.get("/accounts/email/").content.decode()
+    assert "We will mail you a link" in browser.get("/accounts/email/").content.decode()
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-    assert "is printed where it runs" in browser.get("/accounts/email/").content.decode()
+    assert "is printed in its log" in browser.get("/accounts/email/").content.decode()

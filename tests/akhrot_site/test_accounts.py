@@ -46,7 +46,7 @@ def test_a_wrong_password_is_said_without_saying_who_there_is(user: User):
     for answer in (wrong, stranger):
         page = answer.content.decode()
         assert answer.status_code == 200
-        assert "The address or the password is wrong." in page
+        assert "Wrong address or password." in page
         assert "not it" not in page
         assert "autofocus" in attributes(page, "password")
     assert wrong.content.decode().count(user.email) == 1
@@ -97,7 +97,7 @@ def test_too_many_requests_of_an_address_get_a_page(user: User, settings: Any):
 
 def test_an_account_that_is_turned_off_is_told_so_to_whom_knows_its_password(user: User):
     User.objects.update(is_active=False)
-    assert "The address or the password is wrong." in try_to(user, "not it").content.decode()
+    assert "Wrong address or password." in try_to(user, "not it").content.decode()
     client = Client()
     answer = try_to(user, client=client)
     assert "This account is turned off" in client.get(answer["Location"]).content.decode()
@@ -117,7 +117,7 @@ def test_signing_in_leads_nowhere_else(user: User, elsewhere: str):
 
 def test_the_page_after_signing_out_says_so(browser: Client):
     page = browser.post("/accounts/logout/", follow=True).content.decode()
-    assert "You are signed out here. Your agents go on with their keys." in page
+    assert "You are signed out here. Your agents keep working." in page
     assert "<h1>Sign in</h1>" in page
 
 
@@ -233,4 +233,4 @@ def test_sign_up_is_offered_where_it_is_open_and_waits_for_the_mail(settings: An
     clock.forward(minutes=4)
     again = Client().post("/accounts/signup/", form, follow=True).content.decode()
     assert "We have sent you a mail." in again
-    assert outgoing.outbox[1].subject == "Akhrot: You have an account already"
+    assert outgoing.outbox[1].subject == "Akhrot: You already have an account"

@@ -32,7 +32,7 @@ def test_whom_an_administrator_adds_can_sign_in(staff: Client):
 
 
 def test_an_address_has_one_account(staff: Client, other_user: User):
-    assert "There is an account with this address" in add(staff, other_user.email.upper()).content.decode()
+    assert "There is already an account with this address" in add(staff, other_user.email.upper()).content.decode()
     assert User.objects.filter(email__iexact=other_user.email).count() == 1
 
 

@@ -58,7 +58,7 @@ def test_the_page_names_each_browser_and_says_which_is_this_one(user: User):
     here = sign_in(user)
     said = page(here)
     assert said.index("Firefox on Windows") < said.index("Safari on iPhone")
-    assert said.count("This one") == 1
+    assert said.count("This browser") == 1
     assert said.count('<span class="mono">127.0.0.1') == 2
     assert said.count("/end/") == 1, "this one is ended by signing out"
 
@@ -67,7 +67,7 @@ def test_another_session_is_ended_and_this_one_goes_on(user: User):
     there, here = sign_in(user, SAFARI), sign_in(user)
     other = UserSession.objects.get(user_agent=SAFARI)
     answer = here.post(f"{SESSIONS}{other.pk}/end/", follow=True)
-    assert "The session of Safari on iPhone is ended." in answer.content.decode()
+    assert "Safari on iPhone is signed out." in answer.content.decode()
     assert there.get("/app/").status_code == 302
     assert here.get("/app/").status_code == 200
     assert not Session.objects.filter(session_key=other.session_key).exists()
@@ -77,7 +77,7 @@ def test_all_others_are_ended_at_once(user: User, other_user: User):
     theirs = sign_in(other_user)
     there = [sign_in(user, SAFARI) for _ in range(3)]
     here = sign_in(user)
-    assert "3 other sessions are ended." in here.post(SESSIONS, follow=True).content.decode()
+    assert "3 other browsers are signed out." in here.post(SESSIONS, follow=True).content.decode()
     assert [client.get("/app/").status_code for client in (*there, here, theirs)] == [302, 302, 302, 200, 200]
 
 

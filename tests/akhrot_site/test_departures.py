@@ -79,7 +79,7 @@ def test_others_keep_what_is_theirs(
     sure.post(DELETE, {"email": user.email})
     assert provider_http.requests == [], "the grant of another connection is not ended"
     assert Connection.objects.get() == theirs
-    assert "the grant lives on, for another connection uses it" in text_of(sure.get(GOODBYE))
+    assert "the grant stays, because another connection uses it" in text_of(sure.get(GOODBYE))
 
 
 def test_what_waits_for_a_decision_is_given_back(

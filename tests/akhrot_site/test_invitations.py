@@ -20,7 +20,7 @@ from tests.connections.test_mail import both_forms, sent
 from tests.staff import administrator as administrator
 from tests.staff import staff as staff
 
-VOID = "This invitation opens nothing"
+VOID = "This invitation is not valid"
 
 
 def test_an_invited_person_makes_an_account_that_is_verified_and_signed_in(staff: Client, administrator: User):
@@ -91,7 +91,7 @@ def test_whatever_link_is_no_good_is_answered_alike(staff: Client, clock: Any, s
     answers = [Client().get(path) for path in links] + [Client().post(path, FORM) for path in links]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
-    assert "ask whoever invited you" in answers[0].content.decode()
+    assert "ask the person who invited you" in answers[0].content.decode()
 
 
 def test_a_link_ends_after_seven_days(staff: Client, clock: Any):
@@ -100,7 +100,7 @@ def test_a_link_ends_after_seven_days(staff: Client, clock: Any):
     assert Client().get(path).status_code == 200
     clock.forward(hours=2)
     assert Client().get(path).status_code == 404
-    assert "Lapsed" in staff.get(PEOPLE).content.decode()
+    assert "Expired" in staff.get(PEOPLE).content.decode()
 
 
 def test_the_database_holds_no_link(staff: Client):
@@ -139,7 +139,7 @@ def test_who_got_an_account_meanwhile_is_told_to_sign_in(staff: Client):
     path = invite(staff)
     User.objects.create_user(username="bob", email="bob@example.com")
     for answer in (Client().get(path), Client().post(path, FORM)):
-        assert "You have an account already" in answer.content.decode()
+        assert "You already have an account" in answer.content.decode()
     assert User.objects.filter(email="bob@example.com").count() == 1
 
 

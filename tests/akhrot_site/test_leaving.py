@@ -27,11 +27,11 @@ def test_the_page_says_what_goes_and_what_stays(furnished: None, browser: Client
     configured("slack")
     connect("google")
     page = text_of(browser.get(DELETE))
-    assert "3 connections. Your agents get no credential of them any more." in page
-    assert "<strong>Google</strong> (2): the provider is asked to end the grant" in page
+    assert "3 connections. Your agents can no longer use them." in page
+    assert "<strong>Google</strong> (2): Akhrot asks the provider to end the grant" in page
     assert "<strong>OpenAI</strong>: the key stays valid there" in page
-    assert "1 API key, which is refused at once. 1 request of an agent that waits for you is ended." in page
-    assert "The ledger: what was done with your connections" in page
+    assert "1 API key, which stops working immediately. 1 request from an agent, waiting for you, is cancelled." in page
+    assert "The activity log: what was done with your connections" in page
     assert "Type ada@example.com to confirm" in page
 
 
@@ -62,7 +62,7 @@ def test_the_page_tells_how_far_it_is(furnished: None, sure: Client, user: User,
     session["akhrot_departure"] = str(departure.pk)
     session.save()
     leaving = Client(headers={"Cookie": f"akhrot_session={session.session_key}"})
-    assert "0 of 2 connections are ended" in text_of(leaving.get(GOODBYE))
+    assert "0 of 2 connections have ended" in text_of(leaving.get(GOODBYE))
     tasks.depart()
     assert "Your account is deleted" in text_of(leaving.get(GOODBYE))
     assert Client().get(GOODBYE)["Location"] == "/accounts/login/"

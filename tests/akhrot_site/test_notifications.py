@@ -29,7 +29,7 @@ def test_everything_is_on_until_one_chooses(browser: Client, user: User):
 
 def test_a_choice_is_kept_and_shown(browser: Client, user: User, other_user: User):
     answer = browser.post(PATH, {"chosen": "1", "ending": "on"}, follow=True)
-    assert "Your choice is kept." in answer.content.decode()
+    assert "Your choices are saved." in answer.content.decode()
     assert kept(user) == (False, True, False, True)
     page = browser.get(PATH).content.decode()
     assert [is_on(page, name) for name in ("lost", "ending", "sign_in")] == [False, True, False]
@@ -63,9 +63,9 @@ def test_changes_of_how_one_signs_in_cannot_be_turned_off(browser: Client):
 
 
 def test_the_page_says_when_no_mail_is_sent(browser: Client, settings: Any):
-    assert "sends no mail yet" not in browser.get(PATH).content.decode()
+    assert "cannot send mail yet" not in browser.get(PATH).content.decode()
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-    assert "sends no mail yet" in browser.get(PATH).content.decode()
+    assert "cannot send mail yet" in browser.get(PATH).content.decode()
 
 
 def test_a_stranger_s_and_a_forged_form_change_nothing(user: User):

@@ -58,7 +58,7 @@ def test_every_link_is_dead_once_there_is_an_owner():
     for link in (first, second, path()):
         gone = Client().get(link)
         assert gone.status_code == 404
-        assert "This Akhrot has its owner" in gone.content.decode()
+        assert "This Akhrot already has an owner" in gone.content.decode()
         assert "/accounts/login/" in gone.content.decode()
         assert Client().post(link, FORM | {"email": "eve@example.com"}).status_code == 404
     assert User.objects.count() == 1

@@ -35,7 +35,7 @@ def test_a_new_link_is_sent_and_shown_and_the_old_one_is_void(staff: Client, clo
 def test_who_has_an_account_is_not_invited(staff: Client, other_user: User):
     answer = staff.post(PEOPLE, {"email": other_user.email.upper()})
     assert answer.status_code == 422
-    assert "There is an account with this address" in answer.content.decode()
+    assert "There is already an account with this address" in answer.content.decode()
     assert not Invitation.objects.exists()
 
 
@@ -87,7 +87,7 @@ def test_while_sign_up_is_closed_nobody_comes_in_and_the_page_says_how(staff: Cl
 def test_without_mail_the_link_is_to_be_handed_over(staff: Client, settings: Any):
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     answer = staff.post(PEOPLE, {"email": "bob@example.com"}).content.decode()
-    assert "This Akhrot sends no mail" in answer
+    assert "This Akhrot cannot send mail" in answer
     assert "/accounts/invitation/" in answer
     assert outgoing.outbox == []
 

@@ -77,7 +77,7 @@ def is_in(page: Page) -> None:
 
 def confirm(page: Page, password: str = PASSWORD) -> None:
     """Give the password once more, if it is asked for."""
-    if page.get_by_role("heading", name="Confirm that it is you").is_visible():
+    if page.get_by_role("heading", name="Confirm it is you").is_visible():
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Confirm", exact=True).click()
 

@@ -59,7 +59,7 @@ def change_password(page: Page, old: str, new: str) -> None:
     page.get_by_label("Current password").fill(old)
     page.get_by_label("New password", exact=True).fill(new)
     page.get_by_label("New password again").fill(new)
-    page.get_by_role("button", name="Change the password").click()
+    page.get_by_role("button", name="Change password").click()
 
 
 def test_changing_the_password_signs_the_others_out_and_is_told(open_page: Open, site: Site, bob: str):
@@ -74,7 +74,7 @@ def test_changing_the_password_signs_the_others_out_and_is_told(open_page: Open,
     there.goto("/app/")
     there.get_by_role("heading", name="Sign in", exact=True).wait_for()
     sign_in(there, bob)
-    there.get_by_text("The address or the password is wrong.").wait_for()
+    there.get_by_text("Wrong address or password.").wait_for()
     sign_in(there, bob, NEW_PASSWORD)
     is_in(there)
     # Not of necessity the last letter: beat writes of the new browsers when it comes to it.
@@ -88,11 +88,11 @@ def test_another_session_is_ended_from_here(open_page: Open, bob: str):
         sign_in(page, bob)
         is_in(page)
     here.goto("/accounts/sessions/")
-    here.get_by_text("This one").wait_for()
+    here.get_by_text("This browser").wait_for()
     assert not here.evaluate(WIDER_THAN_THE_SCREEN)
-    here.get_by_role("button", name="End (Firefox on Windows").click()
-    here.get_by_text("The session of Firefox on Windows is ended.").wait_for()
-    assert here.get_by_role("button", name="End").count() == 0
+    here.get_by_role("button", name="Sign out (Firefox on Windows").click()
+    here.get_by_text("Firefox on Windows is signed out.").wait_for()
+    assert here.get_by_role("button", name="Sign out (").count() == 0
     there.goto("/app/")
     there.get_by_role("heading", name="Sign in", exact=True).wait_for()
 
@@ -115,11 +115,11 @@ def test_somebody_is_invited_by_mail_and_comes(open_page: Open, site: Site):
     assert not guest.evaluate(WIDER_THAN_THE_SCREEN)
     guest.get_by_label("Password", exact=True).fill(NEW_PASSWORD)
     guest.get_by_label("Password again").fill(NEW_PASSWORD)
-    guest.get_by_role("button", name="Make my account").click()
+    guest.get_by_role("button", name="Create my account").click()
     is_in(guest)
     sign_out(guest)
     guest.goto(link)
-    guest.get_by_role("heading", name="This invitation opens nothing").wait_for()
+    guest.get_by_role("heading", name="This invitation is not valid").wait_for()
     sign_in(guest, "cora@example.test", NEW_PASSWORD)
     is_in(guest)
     assert guest.goto("/accounts/people/").status == 404  # type: ignore[union-attr]
@@ -134,10 +134,10 @@ def test_an_account_is_deleted_and_its_owner_is_told_what_became_of_it(open_page
     sign_in(page, bob)
     is_in(page)
     page.goto("/accounts/delete/")
-    page.get_by_text("1 connection. Your agents get no credential of it any more.").wait_for()
+    page.get_by_text("1 connection. Your agents can no longer use it.").wait_for()
     page.get_by_label(f"Type {bob} to confirm").fill("somebody@example.test")
     page.get_by_role("button", name="Delete my account").click()
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    page.get_by_role("heading", name="Confirm it is you").wait_for()
     confirm(page)
     page.get_by_text("This is not the address of this account.").wait_for()
     page.get_by_label(f"Type {bob} to confirm").fill(bob)
@@ -147,4 +147,4 @@ def test_an_account_is_deleted_and_its_owner_is_told_what_became_of_it(open_page
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
     assert "MongoDB cannot be asked to end it." in letters(site, bob)[-1]
     sign_in(page, bob)
-    page.get_by_text("The address or the password is wrong.").wait_for()
+    page.get_by_text("Wrong address or password.").wait_for()

@@ -113,7 +113,7 @@ def test_an_event_opens_by_keyboard_and_leads_to_its_key_and_account(open_page: 
     first.get_by_role("link", name="assistant", exact=True).press("Enter")
     expect(page.get_by_role("heading", name="assistant")).to_be_visible()
     expect(page.get_by_text("203.0.113.7").first).to_be_visible()
-    page.get_by_role("link", name="All of its activity").click()
+    page.get_by_role("link", name="All activity").click()
     expect(page.get_by_role("link", name=re.compile("Remove the filter Key: assistant"))).to_be_visible()
     events(page).first.locator("summary").click()
     events(page).first.get_by_role("link", name="all of it with this account").click()
@@ -131,7 +131,7 @@ def test_days_are_chosen_and_stay_in_sight(open_page: Open):
     page.get_by_label("Until").fill("2020-01-02")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     expect(page.get_by_role("link", name="Remove the filter Until 2 Jan 2020")).to_be_visible()
-    page.get_by_role("link", name="Clear the filters").click()
+    page.get_by_role("link", name="Clear filters").click()
     expect(events(page)).to_have_count(40)
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
 

@@ -48,7 +48,7 @@ def test_what_is_found_follows_the_typing_and_the_states_are_chosen_by_keyboard(
     expect(page.locator("#told")).to_have_text("1 connection")
     assert page.evaluate(FOCUSED) == "q"
     page.get_by_role("radio", name="All").press("ArrowRight")
-    expect(page.get_by_role("heading", name="Nothing of yours is called")).to_be_visible()
+    expect(page.get_by_role("heading", name="No connection matches")).to_be_visible()
     assert page.evaluate(FOCUSED) == "state-needs"
     expect(page).to_have_url(re.compile(r"\?q=sandb&state=needs$"))
     assert page.evaluate("window.stayed"), "the page was loaded again"
@@ -109,13 +109,13 @@ def test_a_test_says_how_it_went_and_leaves_the_keyboard_where_it_was(open_page:
 def test_a_name_is_given_in_place_and_one_that_is_none_says_why(open_page: Open, site: Site):
     page = open_page(width=390)
     open_connection(page, "Sandbox")
-    page.get_by_text("Give it a name of your own").press("Enter")
+    page.get_by_text("Give it a name").press("Enter")
     page.get_by_label("Your name for it").fill("00000000-0000-4000-8000-00000000000a")
     page.get_by_role("button", name="Save the name").press("Enter")
-    expect(page.get_by_text("so agents could not tell the two")).to_be_visible()
+    expect(page.get_by_text("so agents could not tell them apart")).to_be_visible()
     page.get_by_label("Your name for it").fill("Nuts" * 20)
     page.get_by_role("button", name="Save the name").press("Enter")
-    expect(page.locator("#messages")).to_contain_text("from now on")
+    expect(page.locator("#messages")).to_contain_text("Renamed to")
     expect(page.locator("#page-top")).to_contain_text("Nuts" * 20)
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
     page.goto("/app/")
@@ -144,6 +144,6 @@ def test_what_could_not_be_done_is_said(chromium: Browser, site: Site):
     open_connection(page, "Sandbox")
     page.route(re.compile("/test/$"), lambda route: route.abort())
     page.get_by_role("button", name="Test now").click()
-    expect(page.locator("#messages")).to_contain_text("This did not work")
+    expect(page.locator("#messages")).to_contain_text("That did not work")
     assert page.locator(".btn-loading").count() == 0
     page.context.close()

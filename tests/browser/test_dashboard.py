@@ -176,6 +176,6 @@ def test_connecting_needs_no_javascript(open_page: Open):
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("heading", name="Sandbox is connected").wait_for()
-    page.get_by_role("link", name="See it on the dashboard").click()
+    page.get_by_role("link", name="View it on the dashboard").click()
     page.get_by_role("link", name="Disconnect").click()
     page.get_by_role("heading", name="Disconnect Sandbox?").wait_for()

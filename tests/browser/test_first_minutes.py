@@ -133,8 +133,8 @@ def test_the_whole_way_is_gone_with_the_keyboard_alone(site: Site, chromium: Bro
     assert page.evaluate("window.stayed"), "the page was loaded again"
     assert page.locator("[data-live]").count() == 0
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
-    press(page, "Put it away")
-    expect(page.get_by_text("You find it again under")).to_be_visible()
+    press(page, "Hide")
+    expect(page.get_by_text("You can find it again under")).to_be_visible()
     assert page.locator("#path").count() == 0
     press(page, "Your account")
     press(page, "Getting started")
@@ -163,7 +163,7 @@ def connect(page: Page) -> None:
     type_into(page, "Key", KEY)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Walnuts is connected").wait_for()
-    press(page, "Next: Make a key")
+    press(page, "Next: Create a key")
 
 
 def make_key(page: Page) -> dict[str, str]:

@@ -28,7 +28,7 @@ def make(page: Page, name: str) -> str:
     """A new key of that name; its text. The page then shows it."""
     page.goto("/app/keys/new/")
     page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create the key").click()
     return page.locator("#key-text").inner_text()
 
 
@@ -57,13 +57,13 @@ def test_a_key_is_made_and_copied_by_keyboard(open_page: Open, site: Site):
     tab_to(page, "MongoDB", most=2)
     page.keyboard.press("Space")
     expect(page.get_by_text("1 ticked")).to_be_visible()
-    page.get_by_role("button", name="Make the key").press("Enter")
+    page.get_by_role("button", name="Create the key").press("Enter")
     key = page.locator("#key-text").inner_text()
     assert status_of(site, key) == 200
     page.get_by_role("button", name="Copy the key").press("Enter")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == key
-    page.get_by_role("link", name="on to the key's page").press("Enter")
+    page.get_by_role("link", name="go to the key's page").press("Enter")
     expect(page.get_by_role("heading", name="By keyboard")).to_be_visible()
     expect(page.locator("dl.facts").get_by_text("MongoDB", exact=True)).to_be_visible()
     assert key.rpartition("_")[2] not in page.content()
@@ -144,16 +144,16 @@ def test_the_offer_to_undo_goes_after_ten_seconds_and_takes_nobody_along(open_pa
 def test_a_key_and_its_successor_lead_to_each_other(open_page: Open, site: Site):
     page = open_page(width=390)
     old = make(page, "Rotated")
-    page.get_by_role("link", name="on to the key's page").click()
+    page.get_by_role("link", name="go to the key's page").click()
     page.get_by_label("The old key ends").select_option("In an hour")
-    page.get_by_role("button", name="Make the new key").click()
+    page.get_by_role("button", name="Create the new key").click()
     new = page.locator("#key-text").inner_text()
     assert (status_of(site, old), status_of(site, new)) == (200, 200)
     page.get_by_role("link", name=old.split("_")[1]).click()
     expect(page.get_by_text("This key is being replaced")).to_be_visible()
-    expect(page.get_by_role("button", name="Make the new key")).to_have_count(0)
+    expect(page.get_by_role("button", name="Create the new key")).to_have_count(0)
     page.get_by_role("link", name=new.split("_")[1]).click()
-    expect(page.get_by_text("In place of")).to_be_visible()
+    expect(page.get_by_text("Replaces")).to_be_visible()
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
 
 
@@ -164,8 +164,8 @@ def test_a_date_is_asked_for_when_it_is_wanted_and_errors_keep_what_was_typed(op
     page.get_by_label("Name").fill("Until a day")
     page.get_by_label("Expires").select_option("On a date")
     page.get_by_label("Last day").fill("2020-01-01")
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_text("This day is over")).to_be_visible()
+    page.get_by_role("button", name="Create the key").click()
+    expect(page.get_by_text("This day is in the past")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value("Until a day")
     expect(page.get_by_label("Last day")).to_be_focused()
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
@@ -185,7 +185,7 @@ def test_the_list_of_providers_is_filtered_while_one_types(open_page: Open):
     page.get_by_label("Google", exact=True).uncheck()
     page.get_by_label("Filter the providers").fill("nothing like it")
     expect(boxes).to_have_count(0)
-    expect(page.get_by_text("No provider of that name")).to_be_visible()
+    expect(page.get_by_text("No provider with that name")).to_be_visible()
     page.get_by_label("Filter the providers").fill("")
     expect(boxes).to_have_count(everything)
 
@@ -196,12 +196,12 @@ def test_keys_need_no_javascript(open_page: Open, site: Site):
     expect(page.get_by_label("Filter the providers")).to_be_hidden()
     page.get_by_label("Name").fill("Without a script")
     page.get_by_label("Stripe", exact=True).check()
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create the key").click()
     key = page.locator("#key-text").inner_text()
     for heading in ("curl", "Python", "JavaScript", "Claude Code", "Cursor", "Any agent"):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
     expect(page.locator(".snippet-code pre:visible")).to_have_count(6)
-    page.get_by_role("link", name="on to the key's page").click()
+    page.get_by_role("link", name="go to the key's page").click()
     page.get_by_role("button", name="Revoke").click()
     assert status_of(site, key) == 401
     page.get_by_role("button", name="Undo").click()
@@ -219,8 +219,8 @@ def test_long_names_and_all_texts_fit(open_page: Open, width: int):
     for name in page.get_by_role("tab").all_inner_texts():
         page.get_by_role("tab", name=name).click()
         assert not page.evaluate(WIDER_THAN_THE_SCREEN), name
-    page.get_by_role("link", name="on to the key's page").click()
-    page.get_by_role("heading", name="About it").wait_for()
+    page.get_by_role("link", name="go to the key's page").click()
+    page.get_by_role("heading", name="Details").wait_for()
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
     page.goto("/app/keys/")
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)

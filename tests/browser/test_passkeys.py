@@ -43,7 +43,7 @@ def test_an_app_and_a_recovery_code_are_second_factors(open_page: Open, bob: str
     assert page.locator(".qr img").evaluate("image => image.naturalWidth") > 0
     secret = page.locator("#authenticator_secret").inner_text()
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
-    page.get_by_label("Code that the app shows").fill(code(secret))
+    page.get_by_label("Code from the app").fill(code(secret))
     page.get_by_role("button", name="Turn it on").click()
     page.get_by_role("heading", name="Recovery codes").wait_for()
     codes = page.locator("#recovery_codes").inner_text().split()
@@ -75,7 +75,7 @@ def add_passkey(page: Page, name: str, *, alone: bool) -> None:
     page.goto("/accounts/2fa/webauthn/add/")
     confirm(page)
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Sign in with it alone").set_checked(alone)
+    page.get_by_label("Sign in without a password").set_checked(alone)
     page.get_by_role("button", name="Add it").click()
     page.get_by_text("The passkey is added.").wait_for()
 
@@ -87,7 +87,7 @@ def test_a_passkey_stands_for_the_password(open_page: Open, bob: str):
     is_in(page)
     add_passkey(page, "Bob's laptop", alone=True)
     page.goto("/accounts/2fa/webauthn/")
-    page.get_by_text("Signs in alone").wait_for()
+    page.get_by_text("Replaces the password").wait_for()
     sign_out(page)
     page.goto("/accounts/login/?next=/app/ledger/")
     page.get_by_role("button", name="Sign in with a passkey").click()
@@ -95,7 +95,7 @@ def test_a_passkey_stands_for_the_password(open_page: Open, bob: str):
 
     page.goto("/accounts/2fa/webauthn/")
     page.get_by_role("link", name="Rename").click()
-    page.get_by_role("heading", name="Confirm that it is you").wait_for()
+    page.get_by_role("heading", name="Confirm it is you").wait_for()
     confirm(page)
     page.get_by_label("Name").fill("Bob's desk")
     page.get_by_role("button", name="Save").click()
@@ -132,4 +132,4 @@ def test_what_goes_wrong_with_a_passkey_is_said_in_words(open_page: Open):
     protocol.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.get_by_role("alert").filter(has_text="Nothing was done: it was cancelled, or took too long.").wait_for()
+    page.get_by_role("alert").filter(has_text="Nothing happened: it was cancelled or took too long.").wait_for()

@@ -97,7 +97,7 @@ def test_a_connection_is_made_by_a_token_and_then_by_signing_in(
     assert page.get_by_role("navigation", name="How to connect it").count() == 0
     token = oauth.mint("openid", "files.read")["access_token"]
     page.get_by_label("Token", exact=True).fill(token)
-    page.get_by_role("button", name="Check and keep it").click()
+    page.get_by_role("button", name="Check and save").click()
     page.get_by_role("heading", name="Sandbox is connected").wait_for()
     pasted = fetch()
     assert (pasted["type"], pasted["accessToken"], pasted["account"]) == ("api_key", token, "ada@example.test")
@@ -118,7 +118,7 @@ def test_a_connection_is_made_by_a_token_and_then_by_signing_in(
     page.get_by_label("Password").fill("ada-password")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Allow").click()
-    page.get_by_role("button", name="Yes, it is the same").click()
+    page.get_by_role("button", name="Yes, it is the same account").click()
     page.get_by_role("heading", name="Sandbox is connected").wait_for()
     granted = fetch()
     assert (granted["type"], granted["connectionId"]) == ("oauth2", pasted["connectionId"])

@@ -100,7 +100,7 @@ def test_of_several_the_user_chooses_and_nothing_is_connected_meanwhile(nuts, br
     assert "first-" not in text
     assert (session.status, session.public_status) == ("confirming", "pending")
     assert not Connection.objects.exists()
-    assert "a decision is yours" in browser.get("/app/").content.decode()
+    assert "waiting for your decision" in browser.get("/app/").content.decode()
     assert "Which site?" in browser.get(f"/connect/{session.pk}").content.decode(), "who comes back is asked again"
     done = browser.post(f"/connect/{session.pk}/choose", {"item": "id-wal"}, follow=True)
     assert "Nuts is connected" in done.content.decode()
@@ -247,7 +247,7 @@ def test_renewing_with_another_site_asks_before_it_takes_the_old_ones_place(nuts
     page, session = nuts([site("hazel"), site("pea")], account=str(row.pk))
     assert "Which site?" in page.content.decode()
     page = browser.post(f"/connect/{session.pk}/choose", {"item": "id-pea"}, follow=True)
-    assert "Another account came back" in page.content.decode()
+    assert "That was another account" in page.content.decode()
     assert "wal" in row.account
     browser.post(f"/connect/{session.pk}/decide", {"choice": "replace"})
     row.refresh_from_db()

@@ -127,7 +127,7 @@ def test_nothing_is_kept_while_the_provider_is_away(agent: Any, browser: Client,
     provider_http.reply("POST", TOKEN, status=503)
     page = paste(agent, browser, keep_unverified="on")
     assert page.status_code == 422
-    assert "could not be asked now" in page.content.decode()
+    assert "could not be reached" in page.content.decode()
     assert "keep_unverified" not in page.content.decode()
     assert not Connection.objects.exists()
 

@@ -86,7 +86,7 @@ def test_a_lost_connection_is_told_once_in_text_and_html(lose: Any, browser: Cli
     url = f"{settings.AKHROT_BASE_URL}/app/connections/{row.pk}/"
     for form in both_forms(letter):
         assert "your connection to Google as ada@gmail.example" in form
-        assert "Google has ended the permission: it was withdrawn, it lapsed, or the password was changed." in form
+        assert "Google has ended the access: it was withdrawn, it expired, or the password was changed." in form
         assert "they are refused" in form
         assert form.count(url) == 1
     assert letter.message()["Auto-Submitted"] == "auto-generated"

@@ -66,7 +66,7 @@ def test_a_sign_in_is_told_with_its_browser_and_what_to_do(user: User, settings:
     (letter,) = outgoing.outbox
     assert letter.subject == "Akhrot: A sign-in from a new browser"
     assert "Firefox on Windows, from 203.0.113.7." in letter.body
-    assert "change your password at once" in letter.body
+    assert "change your password immediately" in letter.body
     assert f"{settings.AKHROT_BASE_URL}/accounts/sessions/" in letter.body
 
 

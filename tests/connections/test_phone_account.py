@@ -55,12 +55,12 @@ def test_an_account_that_is_connected_already_is_renewed_without_being_named(
 def test_another_account_takes_no_place_unasked(phone: Phone, world: Telegram, ada: Connection):
     held = ada.held()
     page = text(renew(phone, ada, BOB.phone, "walnut"))
-    assert "Another account came back" in page
+    assert "That was another account" in page
     assert "@ada" in page
     assert "Bob Babbage" in page
     assert (phone.session.status, phone.poll()["status"]) == ("confirming", "pending")
     assert Connection.objects.get().held() == held
-    assert "Another account came back" in text(phone.open()), "a closed tab loses nothing"
+    assert "That was another account" in text(phone.open()), "a closed tab loses nothing"
 
 
 def test_the_other_account_may_take_its_place(phone: Phone, world: Telegram, ada: Connection):

@@ -39,7 +39,7 @@ def test_a_refused_number_or_app_is_told_beside_its_field(
     [
         (errors.PhonePasswordFloodError(None), "Too many attempts"),
         (errors.UpdateAppToLoginError(None), "newer version"),
-        (errors.AuthRestartError(None), "Have a new code sent"),
+        (errors.AuthRestartError(None), "Send a new code"),
         (errors.ServerError(None, "WORKER_BUSY", -503), "Nothing is lost: try again"),
         (OSError("no route"), "Nothing is lost: try again"),
     ],
@@ -132,9 +132,9 @@ def test_a_code_that_is_over_is_replaced_by_a_new_one(phone: Phone, world: Teleg
     phone.number()
     world.fail("SignInRequest", error)
     page = phone.code()
-    assert "Have a new one sent" in alert(page)
+    assert "Ask for a new one" in alert(page)
     assert 'name="code"' not in text(page)
-    assert "A new code is needed" in text(phone.open())
+    assert "You need a new code" in text(phone.open())
     assert 'name="code"' in text(phone.press("resend"))
     assert world.count("SendCodeRequest") == 2
     assert "is connected" in text(phone.code())
@@ -150,7 +150,7 @@ def test_a_sign_in_that_telegram_gave_up_goes_on_with_a_new_code(
         phone.code()
     world.fail("SignInRequest" if step == "code" else "CheckPasswordRequest", error)
     page = phone.code() if step == "code" else phone.password("walnut")
-    assert "Have a new code sent" in alert(page)
+    assert "Send a new code" in alert(page)
     phone.press("resend")
     phone.code()
     assert "is connected" in text(phone.password("walnut"))
@@ -204,7 +204,7 @@ def test_a_wait_beyond_the_end_of_the_request_says_so(phone: Phone, world: Teleg
     said = alert(phone.number())
     assert "wait 24 hours" in said
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", said)
-    assert "begin a new one then" in said
+    assert "start a new one then" in said
 
 
 def test_the_wait_for_one_number_is_not_that_of_another(phone: Phone, world: Telegram):
@@ -219,13 +219,13 @@ def test_the_code_is_sent_again_when_it_is_time(phone: Phone, world: Telegram, c
     world.wait = 60
     page = text(phone.number())
     assert "Send it again by SMS" in page
-    assert re.search(r"Possible from \d\d:\d\d UTC on", page)
-    assert "sends the code again from" in alert(phone.press("resend"))
+    assert re.search(r"Possible from \d\d:\d\d UTC\.", page)
+    assert "can send the code again from" in alert(phone.press("resend"))
     assert world.count("ResendCodeRequest") == 0
     clock.forward(seconds=61)
     page = text(phone.press("resend"))
     assert "by SMS" in page
-    assert "Send it again" not in page, "there is no further way"
-    assert "no further way" in alert(phone.press("resend"))
+    assert "Send it again" not in page, "there is no other way"
+    assert "no other way" in alert(phone.press("resend"))
     assert (world.count("ResendCodeRequest"), world.count("SendCodeRequest")) == (1, 1)
     assert "is connected" in text(phone.code())

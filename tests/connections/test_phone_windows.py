@@ -77,7 +77,7 @@ def test_who_tries_too_often_is_stopped_here(phone: Phone, world: Telegram, cloc
     for _ in range(phone_steps.ASKS - 1):
         phone.code("13579")
     asked = len(world.asked)
-    assert "too many attempts. Try again in" in alert(phone.code())
+    assert "Too many attempts. Try again in" in alert(phone.code())
     assert len(world.asked) == asked
     forget_counts()
     assert "is connected" in text(phone.code())
@@ -102,7 +102,7 @@ def test_another_browser_of_the_same_user_cannot_go_on(phone: Phone, world: Tele
     other.force_login(user)
     page = phone.open(other)
     assert page.status_code == 403
-    assert "Begun in another browser" in text(page)
+    assert "Started in another browser" in text(page)
     assert not AuditEvent.objects.filter(action="session.login").exists(), "looking is no attempt"
     tries = {"code": {"code": CODE}, "password": {"password": "x"}, "resend": {}, "cancel": {}}
     tries["start"] = {"way": "phone", **APP, "phone": f"+{BOB.phone}"}
@@ -199,7 +199,7 @@ def test_the_same_while_another_account_is_asked_about(phone: Phone, world: Tele
     phone.ask(account=str(known.pk), method="phone")
     phone.number(BOB.phone)
     world.meanwhile("SignInRequest", lambda: second("code", code=CODE))
-    assert "Another account came back" in text(phone.code())
+    assert "That was another account" in text(phone.code())
     assert sorted(world.signed_in()) == ["Ada", "Bob"]
     world.meanwhile("LogOutRequest", lambda: second("decide", choice="replace"))
     assert "is connected" in text(phone.press("decide", choice="replace"))

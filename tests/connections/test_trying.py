@@ -90,7 +90,7 @@ def test_what_was_put_in_its_place_meanwhile_is_not_judged(browser: Client, conn
 def test_a_token_is_tested_by_asking_whose_it_is(browser: Client, connect: Any, provider_http: ProviderHttp):
     row = connect("google", access_token="the-token")
     provider_http.reply("GET", IDENTITY_URL, json={"sub": "42", "email": "ada@gmail.example"}, times=1)
-    assert "It works: Google accepts it. It is that of ada@gmail.example." in done(browser, row, "test")
+    assert "It works: Google accepts it. It belongs to ada@gmail.example." in done(browser, row, "test")
     provider_http.reply("GET", IDENTITY_URL, status=401, json={})
     assert "Google answered 401. Refresh it." in done(browser, row, "test")
     row.refresh_from_db()
@@ -102,7 +102,7 @@ def test_what_nobody_can_be_asked_about_has_no_button(browser: Client, connect: 
     row = connect("mongodb")
     page = browser.get(f"/app/connections/{row.pk}/").content.decode()
     assert ("Test now" in page, "Refresh now" in page) == (False, False)
-    assert "Nobody can be asked" in done(browser, row, "test")
+    assert "There is no way to check" in done(browser, row, "test")
     assert "There is nothing to renew it with" in done(browser, row, "refresh")
 
 
@@ -111,7 +111,7 @@ def test_who_tries_too_often_is_told_to_wait(browser: Client, connect: Any, prov
     provider_http.reply("GET", MODELS, json={"data": []})
     for _ in range(trying.TRIES):
         assert "It works" in done(browser, row, "test")
-    assert "That was often. Wait for" in done(browser, row, "test")
+    assert "Too many attempts. Wait" in done(browser, row, "test")
     assert len(provider_http.requests) == trying.TRIES
     assert "It works" in done(browser, other, "test")
 
@@ -158,9 +158,9 @@ def test_a_token_that_has_just_been_issued_is_left_alone(google: Any, browser: C
 def test_a_refresh_that_fails_says_why_and_what_still_works(google: Any, browser: Client, provider_http: ProviderHttp):
     row = google()
     provider_http.reply("POST", TOKEN_URL, status=503)
-    said = "It could not be renewed now: the token endpoint answered 503: no token. The token held works meanwhile."
+    said = "It could not be renewed now: the token endpoint answered 503: no token. The current token still works."
     assert said in done(browser, row, "refresh")
-    assert "Google is not asked so soon after it failed" in done(browser, row, "refresh")
+    assert "Google failed a moment ago" in done(browser, row, "refresh")
     assert len(provider_http.requests) == 1
 
 
@@ -170,7 +170,7 @@ def test_a_refresh_that_is_refused_for_good_says_who_has_to_act(
     row = google()
     provider_http.reply("POST", TOKEN_URL, status=400, json={"error": "invalid_grant"})
     page = done(browser, row, "refresh")
-    assert "It needs you: Google has ended the permission" in page
+    assert "It needs you: Google has ended the access" in page
     assert "Reconnect" in page
 
 
@@ -189,7 +189,7 @@ def test_a_test_of_an_ended_token_that_cannot_be_renewed_says_so(
     provider_http.reply("POST", TOKEN_URL, status=503)
     page = done(browser, row, "test")
     assert "It could not be renewed now" in page
-    assert "works meanwhile" not in page
+    assert "still works" not in page
     assert events(row) == []
 
 

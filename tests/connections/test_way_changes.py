@@ -92,7 +92,7 @@ def test_the_token_of_another_account_takes_no_place_unasked(
     answers.reply("GET", ME, json=BOB)
     page = paste(agent, browser, account=str(row.pk))
     assert page.status_code == 422
-    assert f"This is of another account: {BOB['email']}" in page.content.decode()
+    assert f"This belongs to another account: {BOB['email']}" in page.content.decode()
     assert 'name="replace_account"' in page.content.decode()
     assert Connection.objects.get().held()["access_token"] == "a1"
     assert AuditEvent.objects.filter(action="session.paste", outcome="OTHER_ACCOUNT").exists()
@@ -147,7 +147,7 @@ def test_a_pasted_client_takes_the_place_of_a_sign_in_of_the_same_account_alone(
     answers.reply("POST", TOKEN, json={"access_token": "a2", "expires_in": 3600})
     answers.reply("GET", ME, json=BOB)
     other = browser.post(f"{link(agent, account=str(row.pk))}/start", APP)
-    assert f"This is of another account: {BOB['email']}" in other.content.decode()
+    assert f"This belongs to another account: {BOB['email']}" in other.content.decode()
     assert Connection.objects.get().held()["access_token"] == "a1"
     answers.reply("GET", ME, json=ADA)
     browser.post(f"{link(agent, account=str(row.pk))}/start", APP)

@@ -135,12 +135,12 @@ def test_a_fetch_costs_the_same_in_every_way(agent: Any, connect: Any, django_as
 def test_the_dashboard_shows_how_it_was_connected(browser: Client, connect: Any, client_set: Any):
     row = connect("notebook", way="token")
     page = browser.get(f"/app/connections/{row.pk}/").content.decode()
-    assert "<dt>By</dt><dd>Personal access token</dd>" in page
+    assert "<dt>Method</dt><dd>Personal access token</dd>" in page
     assert "Replace the credential" in page
     assert "Grant more" not in page
-    assert "delete it there as well" in page
+    assert "until you delete it there" in page
     shown = browser.get("/app/providers/notebook/").content.decode()
-    assert "You choose on the next page" in shown
+    assert "You choose how to connect it" in shown
     assert "Sign in at Notebook" in shown
 
 

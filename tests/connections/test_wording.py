@@ -27,12 +27,12 @@ def said(user: Any, **columns: Any) -> str:
 
 def test_an_agents_deed_names_the_agent_and_the_account(user: Any, key: Any):
     text = said(user, action="token.fetch", api_key_id=key.row.pk, provider="google", account="ada@gmail.example")
-    assert text == "assistant fetched a credential of Google (ada@gmail.example)"
+    assert text == "assistant fetched a credential for Google (ada@gmail.example)"
 
 
 def test_a_refusal_reads_as_one(user: Any, key: Any):
     text = said(user, action="token.fetch", outcome="TOKEN_EXPIRED", api_key_id=key.row.pk, provider="slack")
-    assert text == "assistant was refused a credential of Slack"
+    assert text == "assistant was refused a credential for Slack"
 
 
 def test_what_is_gone_keeps_its_code(user: Any):
@@ -49,11 +49,11 @@ def test_another_users_key_is_not_named(user: Any, other_agent: Any):
     [
         (
             "invalid_grant",
-            "Google has ended the permission: it was withdrawn, it lapsed, or the password was changed",
+            "Google has ended the access: it was withdrawn, it expired, or the password was changed",
         ),
         (
             "token_revoked (an earlier refresh)",
-            "Google has ended the permission: it was withdrawn (an earlier refresh)",
+            "Google has ended the access: it was withdrawn (an earlier refresh)",
         ),
         ("walnut_rotten", "Google answered “walnut_rotten”"),
         ("the provider refuses it: no such key", "the provider refuses it: no such key"),

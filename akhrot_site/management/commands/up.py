@@ -84,7 +84,7 @@ class Command(BaseCommand):
     def announcement(self) -> str:
         lines = [f"Akhrot is ready at {settings.AKHROT_BASE_URL}"]
         if not owner.owner_exists():
-            lines.append(f"Make the owner's account here, within 24 hours: {owner.link()}")
+            lines.append(f"Create the owner's account here, within 24 hours: {owner.link()}")
         return "\n".join(lines)
 
     def empty_metrics_folder(self) -> Path:

@@ -47,7 +47,7 @@ def test_it_has_every_column_of_what_is_filtered(browser: Client, agent: Any, co
     assert answer["Cache-Control"] == "no-store"
     assert found == {
         "time": written.at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "what": "assistant fetched a credential of Google (ada@gmail.example)",
+        "what": "assistant fetched a credential for Google (ada@gmail.example)",
         "action": "token.fetch",
         "outcome": "ok",
         "key": "assistant",

@@ -76,7 +76,7 @@ def test_nothing_found_says_what_was_meant_and_what_to_do(browser: Client, user:
 
 def test_what_is_found_elsewhere_is_said(browser: Client):
     page = browser.get(PATH, {"q": "stripe", "category": "ai"}).content.decode()
-    assert "Look in all categories" in page
+    assert "Search all categories" in page
     assert 'href="?q=stripe"' in page
 
 

@@ -50,7 +50,7 @@ def test_the_default_account_can_be_chosen(browser: Client, connect: Any):
     assert "Make default" not in text_of(browser, second)
     event = AuditEvent.objects.get(action="connection.default")
     assert (event.connection_id, event.account, event.address) == (second.pk, second.account, "127.0.0.1")
-    assert "Agents that name no account of Google get this one" in text_of(browser, second)
+    assert "You changed the default account of Google" in text_of(browser, second)
 
 
 @pytest.mark.parametrize("page", ["", "disconnect/", "default/", "name/", "test/", "refresh/"])
@@ -81,12 +81,13 @@ def test_a_deed_that_a_sign_in_came_between_leads_to_the_connection(
 def test_a_name_of_ones_own_is_given_on_the_page(browser: Client, connect: Any):
     row = connect("google")
     done = browser.post(f"/app/connections/{row.pk}/name/", {"label": " Work "}, follow=True).content.decode()
-    assert "It is called Work from now on." in done
+    assert "Renamed to Work." in done
     row.refresh_from_db()
     assert row.label == "Work"
-    assert "Google got another name from you" in text_of(browser, row)
+    assert "You renamed Google" in text_of(browser, row)
     assert (
-        "as before" in browser.post(f"/app/connections/{row.pk}/name/", {"label": "Work"}, follow=True).content.decode()
+        "still called"
+        in browser.post(f"/app/connections/{row.pk}/name/", {"label": "Work"}, follow=True).content.decode()
     )
 
 
@@ -97,7 +98,7 @@ def test_a_name_that_is_refused_says_why_and_is_still_in_the_field(
     first, second = connect("google"), connect("google")
     answer = browser.post(f"/app/connections/{second.pk}/name/", {"label": first.account}, headers=headers)
     assert answer.status_code == status
-    assert "so agents could not tell the two" in answer.content.decode()
+    assert "so agents could not tell them apart" in answer.content.decode()
     assert f'value="{first.account}"' in answer.content.decode()
     too_long = browser.post(f"/app/connections/{second.pk}/name/", {"label": "x" * 81})
     assert too_long.status_code == 422
@@ -108,10 +109,10 @@ def test_a_name_that_is_refused_says_why_and_is_still_in_the_field(
 def test_services_are_told_in_plain_words_and_scopes_on_demand(browser: Client, connect: Any):
     page = text_of(browser, connect("google"))
     assert "List unread messages" in page
-    granted = page.partition("What was granted, in the words of Google")[2]
+    granted = page.partition("Permissions granted at Google")[2]
     assert "auth/<wbr>gmail" in granted
     assert "Know which account it is" in granted
-    assert "What was granted" not in text_of(browser, connect("openai"))
+    assert "Permissions granted" not in text_of(browser, connect("openai"))
 
 
 def test_long_names_are_shown_whole(browser: Client, connect: Any):
@@ -131,9 +132,9 @@ def gone(user: User, connect: Any) -> Connection:
 
 def test_a_connection_whose_provider_vanished_is_opened_and_disconnected(browser: Client, gone: Connection):
     page = text_of(browser, gone)
-    assert "This Akhrot does not know gone any more" in page
+    assert "This Akhrot no longer knows gone" in page
     assert ("Test now" in page, "Reconnect" in page, "Save the name" in page) == (False, False, False)
-    assert "does not know any more how gone is asked" in text_of(browser, gone, "disconnect/")
+    assert "no longer knows how to end the grant at gone" in text_of(browser, gone, "disconnect/")
     for deed in ("test", "refresh", "default", "name"):
         assert browser.post(f"/app/connections/{gone.pk}/{deed}/").status_code == 404
     done = browser.post(f"/app/connections/{gone.pk}/disconnect/", follow=True).content.decode()
@@ -148,7 +149,7 @@ def test_a_connection_whose_way_vanished_is_opened_and_connected_in_another(
     row = connect("google")
     Connection.objects.filter(pk=row.pk).update(way="gone")
     page = text_of(browser, row)
-    assert "Google is not connected in this way here any more" in page
+    assert "Google can no longer be connected this way" in page
     assert "Reconnect" in page
     assert "Refresh now" not in page
     done = browser.post(f"/app/connections/{row.pk}/disconnect/", follow=True).content.decode()

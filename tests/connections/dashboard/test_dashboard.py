@@ -31,7 +31,7 @@ def test_a_dead_grant_says_why_and_offers_to_reconnect(browser: Client, connect:
     assert "1 needs you" in text_of(browser, "/app/")
     page = text_of(browser, f"/app/connections/{row.pk}/")
     assert "Needs you" in page
-    assert "Google has ended the permission: it was withdrawn" in page
+    assert "Google has ended the access: it was withdrawn" in page
     assert "Reconnect" in page
     answer = browser.post("/app/providers/google/connect/", {"account": str(row.pk)})
     session = OAuthSession.objects.get()
@@ -50,7 +50,7 @@ def test_services_that_lack_their_scopes_can_be_granted(browser: Client, connect
 
 @pytest.mark.parametrize(
     ("verification", "said"),
-    [("unverified", "has no call that would prove it"), ("restricted", "may not do everything")],
+    [("unverified", "offers no way to check it"), ("restricted", "may not do everything")],
 )
 def test_a_credential_says_how_its_check_went(browser: Client, connect: Any, verification: str, said: str):
     row = connect("openai", verification=verification)
@@ -90,7 +90,7 @@ def test_a_provider_whose_file_is_gone_breaks_no_page(browser: Client, user: Any
     row = Connection.objects.create(user=user, provider=gone, secrets='{"fields": {}}')
     session = OAuthSession.objects.create(user=user, provider=gone, expires_at=timezone.now() + dt.timedelta(minutes=9))
     AuditEvent.objects.create(user=user, action="connection.add", provider="gone", connection_id=row.pk)
-    assert "This Akhrot does not know gone any more" in text_of(browser, "/app/")
+    assert "This Akhrot no longer knows gone" in text_of(browser, "/app/")
     assert "gone was connected" in text_of(browser, "/app/ledger/")
     assert browser.get(f"/connect/{session.pk}").status_code == 404
 
@@ -122,7 +122,7 @@ def test_a_grant_that_somebody_else_lives_from_is_not_ended(
     configured("google")
     row = connect("google", account_id="42")
     connect("google", user=other_user, account_id="42")
-    assert "Another connection lives from the same grant" in text_of(browser, f"/app/connections/{row.pk}/disconnect/")
+    assert "Another connection uses the same grant" in text_of(browser, f"/app/connections/{row.pk}/disconnect/")
     done = browser.post(f"/app/connections/{row.pk}/disconnect/", follow=True).content.decode()
     assert "another connection uses it" in done
     assert provider_http.requests == []
@@ -135,7 +135,7 @@ def test_an_old_link_can_be_begun_again(browser: Client, user: Any, clock: Any):
     assert page.status_code == 409
     assert "Try again" in page.content.decode()
     onward = browser.post(f"/connect/{session.pk}/again", follow=True)
-    assert "Check and keep it" in onward.content.decode()
+    assert "Check and save" in onward.content.decode()
 
 
 def test_what_cannot_be_checked_is_kept_only_when_asked_for(browser: Client, user: Any, provider_http: ProviderHttp):
@@ -184,9 +184,9 @@ def test_a_lost_grant_whose_token_works_still_says_so(browser: Client, connect: 
     for path in ("/app/", f"/app/connections/{row.pk}/"):
         page = text_of(browser, path)
         assert "Needs you" in page
-        assert "Google has ended the permission" in page
+        assert "Google has ended the access" in page
         assert page.count("Reconnect<") == 1
-    assert "The token held ends" in text_of(browser, f"/app/connections/{row.pk}/")
+    assert "The current token ends" in text_of(browser, f"/app/connections/{row.pk}/")
 
 
 def test_another_account_than_the_expected_is_asked_about(browser: Client, begin: Any, connect: Any, user: Any):
@@ -196,7 +196,7 @@ def test_another_account_than_the_expected_is_asked_about(browser: Client, begin
     page = text_of(browser, f"/connect/{begun.session.pk}")
     assert "ada@old.example" in page
     assert "ada@gmail.example" in page
-    assert "a decision is yours" in text_of(browser, "/app/")
+    assert "waiting for your decision" in text_of(browser, "/app/")
     done = browser.post(f"/connect/{begun.session.pk}/decide", {"choice": "add"}, follow=True)
     assert "Google is connected" in done.content.decode()
     assert Connection.objects.filter(user=user).count() == 2

@@ -83,13 +83,13 @@ def test_the_page_looks_again_and_is_told_when_the_first_fetch_has_arrived(brows
     assert browser.get("/app/start/steps/", {"seen": seen(page)}).status_code == 204
     agent.post("/tokens/fetch", {"provider": "stripe"})
     refused = text_of(browser, "/app/start/steps/", seen=seen(page))
-    assert "assistant was refused a credential of Stripe" in refused
+    assert "assistant was refused a credential for Stripe" in refused
     assert "INTEGRATION_NOT_FOUND" in refused
     assert browser.get("/app/start/steps/", {"seen": seen(refused)}).status_code == 204
     agent.post("/tokens/fetch", {"provider": "openai"})
     done = text_of(browser, "/app/start/steps/", seen=seen(refused))
     assert "Your agent's first fetch has arrived" in done.replace("&#x27;", "'")
-    assert "assistant fetched a credential of OpenAI" in done
+    assert "assistant fetched a credential for OpenAI" in done
     assert "data-live" not in done
 
 
@@ -98,14 +98,14 @@ def test_a_step_is_left_out_and_done_later(browser: Client, user: User, connect:
     assert answer["Location"] == "/app/start/?at=key"
     page = text_of(browser, "/app/start/", at="key")
     assert 'id="step-key" tabindex="-1" autofocus' in page
-    assert "Left out. You can do it at any time." in page
+    assert "Skipped. You can do it at any time." in page
     assert '<a href="/app/providers/">Connect something</a>' in page
     connect("openai")
     assert [step.skipped for step in Path(user).steps] == [False] * 4
     assert Path(user).steps[0].done
     for step in ("key", "give", "fetch"):
         browser.post("/app/start/skip/", {"step": step})
-    assert "That is all you wanted to do for now." in text_of(browser)
+    assert "That is all for now." in text_of(browser)
     assert browser.post("/app/start/skip/", {"step": "nonsense"}).status_code == 404
 
 
@@ -113,10 +113,10 @@ def test_the_path_is_put_away_and_found_again(browser: Client, other_user: User)
     assert 'id="path"' in text_of(browser, "/app/")
     browser.post("/app/start/skip/", {"step": "connect"})
     done = browser.post("/app/start/hide/", follow=True)
-    assert "You find it again under" in done.content.decode()
+    assert "You can find it again under" in done.content.decode()
     assert 'id="path"' not in text_of(browser, "/app/")
     assert 'href="/app/start/"' in text_of(browser, "/app/")
-    assert "Show it on your connections page again" in text_of(browser)
+    assert "Show it on the connections page" in text_of(browser)
     browser.post("/app/start/hide/", {"shown": "1"})
     assert 'id="path"' in text_of(browser, "/app/")
     assert Welcome.objects.get().skipped == []
@@ -154,7 +154,7 @@ def test_what_was_connected_on_the_path_leads_to_the_next_step(browser: Client, 
     fields = {"connectionString": "mongodb://user:password@db.example/walnuts"}
     done = browser.post(f"/connect/{session.pk}/start", fields, follow=True).content.decode()
     assert "MongoDB is connected" in done
-    assert "Next: Make a key" in done
+    assert "Next: Create a key" in done
 
 
 def test_the_first_step_offers_what_can_be_connected_at_once(browser: Client, user: User, configured: Any):

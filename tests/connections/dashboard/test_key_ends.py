@@ -22,7 +22,7 @@ def test_a_replaced_key_and_its_successor_lead_to_each_other(browser: Client, ag
     old_page, new_page = (browser.get(f"/app/keys/{pk}/").content.decode() for pk in (agent.row.pk, new.pk))
     assert f'href="/app/keys/{new.pk}/"' in old_page
     assert "is being replaced" in old_page
-    assert "Make the new key" not in old_page
+    assert "Create the new key" not in old_page
     assert f'href="/app/keys/{agent.row.pk}/"' in new_page
     assert agent.get("/connections").status_code == 200
     assert "Being replaced" in text_of(browser.get("/app/keys/"))
@@ -30,14 +30,14 @@ def test_a_replaced_key_and_its_successor_lead_to_each_other(browser: Client, ag
 
 def test_a_key_that_was_replaced_at_once_is_refused(browser: Client, agent: Agent) -> None:
     made = browser.post(f"/app/keys/{agent.row.pk}/rotate/", {"overlap": "0"})
-    assert "does not work any more" in text_of(made)
+    assert "no longer works" in text_of(made)
     assert agent.get("/connections").status_code == 401
     assert "has been replaced" in text_of(browser.get(f"/app/keys/{agent.row.pk}/"))
 
 
 @pytest.mark.parametrize(
     ("state", "said"),
-    [("revoked", "A revoked key cannot"), ("expired", "has expired"), ("replaced", "has a successor already")],
+    [("revoked", "A revoked key cannot"), ("expired", "has expired"), ("replaced", "was already replaced")],
 )
 def test_what_is_over_cannot_be_replaced(browser: Client, agent: Agent, state: str, said: str) -> None:
     path = f"/app/keys/{agent.row.pk}/rotate/"
@@ -101,7 +101,7 @@ def test_what_an_administrator_revoked_its_user_does_not_bring_back(browser: Cli
 def test_revoking_or_undoing_twice_does_no_harm(browser: Client, agent: Agent) -> None:
     path = f"/app/keys/{agent.row.pk}/"
     browser.post(f"{path}revoke/")
-    assert "was revoked before" in text_of(browser.post(f"{path}revoke/", follow=True))
+    assert "was already revoked" in text_of(browser.post(f"{path}revoke/", follow=True))
     browser.post(f"{path}undo/")
     assert "is not revoked" in text_of(browser.post(f"{path}undo/", follow=True))
     assert AuditEvent.objects.count() == 2

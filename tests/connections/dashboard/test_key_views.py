@@ -64,7 +64,7 @@ def test_the_keys_text_is_kept_nowhere(browser: Client, user: User) -> None:
 def test_a_form_that_is_sent_again_makes_no_second_key(browser: Client) -> None:
     made = shown(make(browser))
     again = browser.post("/app/keys/new/", FORM, follow=True)
-    assert "was made before" in text_of(again)
+    assert "was already created" in text_of(again)
     assert again.redirect_chain[0][0] == f"/app/keys/{ApiKey.objects.get().pk}/"
     assert made not in again.content.decode()
     assert shown(make(browser, form="another"))
@@ -97,7 +97,7 @@ def test_a_key_lasts_as_long_as_was_chosen(browser: Client, expires: str, days: 
         ({"name": "x" * 81}, "at most 80"),
         ({"expires": "10000"}, "Select a valid choice"),
         ({"expires": "date"}, "Choose the last day"),
-        ({"expires": "date", "until": "2020-01-01"}, "This day is over"),
+        ({"expires": "date", "until": "2020-01-01"}, "This day is in the past"),
         ({"expires": "date", "until": "2999-01-01"}, "within ten years"),
         ({"expires": "date", "until": "soon"}, "Enter a valid date"),
         ({"providers": ["nothing"]}, "Select a valid choice"),
@@ -137,7 +137,7 @@ def test_the_list_tells_names_limits_ends_and_the_last_use(
     agent.post("/tokens/fetch", {"provider": "google"})
     page = text_of(browser.get("/app/keys/"))
     assert "Used just now from 127.0.0.1 · Google Only Google, Slack · may disconnect" in page
-    assert f"Ends on {(timezone.now() + 40 * DAY):%-d %b %Y}" in page
+    assert f"Expires on {(timezone.now() + 40 * DAY):%-d %b %Y}" in page
     assert "Never used Every provider" in page
 
 
@@ -160,18 +160,18 @@ def test_keys_that_are_over_are_folded_below(browser: Client, issue: Callable[..
     issue(name="Revoked one").row.revoke()
     clock.forward(days=2)
     over = browser.get("/app/keys/").content.decode()
-    assert "No key works" in over
+    assert "No active keys" in over
     issue(name="Working one")
     page = browser.get("/app/keys/").content.decode()
     above, _, below = page.partition("<details")
     assert ("Working one" in above, "Expired one" in above, "Revoked one" in above) == (True, False, False)
     assert "Expired one" in below
     assert "Revoked one" in below
-    assert "No key yet" not in page
+    assert "No keys yet" not in page
 
 
 def test_many_keys_have_pages(browser: Client, user: User) -> None:
-    assert "No key yet" in text_of(browser.get("/app/keys/"))
+    assert "No keys yet" in text_of(browser.get("/app/keys/"))
     for number in range(53):
         make_key(user, name=f"agent-{number}.")
     for number in range(22):
@@ -220,7 +220,7 @@ def test_a_keys_page_tells_what_it_did_and_from_where(browser: Client, issue: Ca
 def test_a_key_is_renamed(browser: Client, agent: Agent) -> None:
     path = f"/app/keys/{agent.row.pk}/rename/"
     renamed = browser.post(path, {"name": " Claude <b> "}, follow=True)
-    assert "It is called “Claude <b>”" in unescape(renamed.content.decode())
+    assert "Renamed to “Claude <b>”" in unescape(renamed.content.decode())
     assert ApiKey.objects.get().name == "Claude <b>"
     browser.post(path, {"name": "Claude <b>"})
     assert AuditEvent.objects.filter(action="key.rename").count() == 1

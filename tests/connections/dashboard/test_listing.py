@@ -42,7 +42,7 @@ def test_who_needs_its_user_comes_first_with_one_button(browser: Client, user: U
     page = text_of(browser)
     assert page.index("lost") < page.index("the other")
     assert page.count("Reconnect<") == 1
-    assert "Slack has ended the permission: it was withdrawn" in page
+    assert "Slack has ended the access: it was withdrawn" in page
 
 
 def test_rows_say_which_account_is_the_default_where_there_are_several(browser: Client, connect: Any):
@@ -61,7 +61,7 @@ def test_a_row_says_by_which_key_it_was_last_fetched(browser: Client, user: User
     agent.post("/tokens/fetch", {"provider": "google", "service": "gmail"})
     use = last_uses([row], user)[row.pk]
     assert (use.refused, use.key) == (True, "assistant")
-    assert "Refused <time" in text_of(browser)
+    assert "Refused to assistant <time" in text_of(browser)
 
 
 def test_the_last_use_is_looked_for_among_the_newest_events_alone(user: User, connect: Any):
@@ -133,10 +133,10 @@ def test_nonsense_asks_for_everything_and_a_page_too_far_is_the_last(browser: Cl
 def test_what_nothing_is_found_for_says_where_to_look(browser: Client, connect: Any):
     connect("openai", account="only")
     page = text_of(browser, q="stripe")
-    assert "Nothing of yours is called “stripe”" in page
+    assert "No connection matches “stripe”" in page
     assert "/app/providers/?q=stripe" in page
     assert "Nothing needs you" in text_of(browser, state="needs")
-    assert "Look with all providers" in text_of(browser, q="openai", state="failing")
+    assert "Search all providers" in text_of(browser, q="openai", state="failing")
 
 
 def test_the_list_comes_in_pages(browser: Client, user: User, connect: Any):
@@ -196,7 +196,7 @@ def test_what_was_begun_anew_in_the_dashboard_waits_once(browser: Client, agent:
         browser.post("/app/providers/openai/connect/")
         agent.post("/oauth/sessions", {"provider": "openai"})
     page = " ".join(browser.get("/app/waiting/").content.decode().split())
-    assert (page.count("You began to connect OpenAI"), page.count("assistant wants to connect OpenAI")) == (1, 2)
+    assert (page.count("You started connecting OpenAI"), page.count("assistant wants to connect OpenAI")) == (1, 2)
     left = OAuthSession.objects.filter(key=None).earliest("created_at")
     assert left.status == "pending"
     assert browser.get(f"/connect/{left.pk}").status_code == 200, "another tab may be at it"

@@ -41,7 +41,7 @@ def test_the_ledger_tells_in_words_and_only_ones_own(browser: Client, agent: Any
     agent.post("/tokens/fetch", {"provider": "google", "purpose": "read the inbox"})
     other_agent.post("/tokens/fetch", {"provider": "stripe", "purpose": "somebody else's"})
     page = browser.get("/app/ledger/").content.decode()
-    assert "assistant fetched a credential of Google" in page
+    assert "assistant fetched a credential for Google" in page
     assert "read the inbox" in page
     assert "somebody else" not in page
     assert AuditEvent.objects.filter(action="token.fetch").count() == 2

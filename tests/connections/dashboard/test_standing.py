@@ -38,8 +38,8 @@ def test_a_lost_grant_says_why_and_how_long_its_token_lasts(connect: Any):
     kind, name, text = said(connect("google", expires_in=605, status="needs_reauth", status_reason="invalid_grant"))
     assert (kind, name) == ("bad", "Needs you")
     assert text == (
-        "Google has ended the permission: it was withdrawn, it lapsed, or the password was changed. "
-        "The token held ends in 10 minutes."
+        "Google has ended the access: it was withdrawn, it expired, or the password was changed. "
+        "The current token ends in 10 minutes."
     )
     ended = said(connect("google", expires_in=-5, refresh_token=""))
     assert ended.text == "Its token has ended, and there is no way to renew it."
@@ -48,11 +48,13 @@ def test_a_lost_grant_says_why_and_how_long_its_token_lasts(connect: Any):
 def test_a_renewal_that_fails_says_when_it_is_tried_again(connect: Any):
     facts = {"last_error": "oauth2.googleapis.com did not answer within 30 s", "retry_at": soon(minutes=2)}
     kind, name, text = said(connect("google", expires_in=1205, **facts))
-    assert (kind, name) == ("warn", "Fails for now")
+    assert (kind, name) == ("warn", "Failing")
     assert text == (
-        "oauth2.googleapis.com did not answer within 30 s. Tried again in 2 minutes. The token held ends in 20 minutes."
+        "oauth2.googleapis.com did not answer within 30 s. Next try in 2 minutes. The current token ends in 20 minutes."
     )
-    assert said(connect("google", expires_in=-5, **facts)).text.endswith("Until then agents are told to come back.")
+    assert said(connect("google", expires_in=-5, **facts)).text.endswith(
+        "Until then, agents are told to try again later."
+    )
 
 
 def test_a_client_that_is_refused_is_the_operators_matter(connect: Any):
@@ -64,7 +66,7 @@ def test_a_client_that_is_refused_is_the_operators_matter(connect: Any):
 @pytest.mark.parametrize(
     ("provider", "state", "kind", "name"),
     [
-        ("github", {"expires_in": None}, "good", "Does not end"),
+        ("github", {"expires_in": None}, "good", "Does not expire"),
         ("google", {"expires_in": 86_400 * 12 + 60, "refresh_token": ""}, "warn", "Ends in 12 days"),
         ("google", {"expires_in": 86_400 * 45 + 60, "refresh_token": ""}, "good", "Ends in 45 days"),
         ("openai", {}, "good", "Works"),
@@ -80,14 +82,12 @@ def test_a_key_says_when_it_ends(connect: Any):
     assert said(connect("openai", ends_at=soon(days=12)))[:2] == ("warn", "Ends in 12 days")
     assert said(connect("openai", ends_at=soon(days=-3)))[1] == "Ended 2 days ago"
     assert said(connect("openai", ends_at=soon(days=50))).text == "Ends in 50 days."
-    assert (
-        "tried again in 4 minutes" in said(connect("openai", verification="unverified", verify_at=soon(minutes=4))).text
-    )
+    assert "Next try in 4 minutes" in said(connect("openai", verification="unverified", verify_at=soon(minutes=4))).text
 
 
 def test_a_check_that_is_overdue_is_not_told_as_one_that_was_made(connect: Any):
     overdue = said(connect("openai", verification="unverified", verify_at=soon(minutes=-4))).text
-    assert ("tried again shortly" in overdue, "ago" in overdue) == (True, False)
+    assert ("Next try shortly" in overdue, "ago" in overdue) == (True, False)
 
 
 def test_a_refresh_token_that_lives_as_long_as_each_renewal_is_not_ending(connect: Any):
@@ -100,10 +100,10 @@ def test_what_the_operator_took_away_is_no_matter_of_its_user(user: User, connec
     Provider.objects.filter(code="google").update(enabled=False)
     assert said(row)[:2] == ("off", "Turned off")
     gone = Provider.objects.create(code="gone")
-    assert said(Connection.objects.create(user=user, provider=gone, secrets="{}")).name == "Not known any more"
+    assert said(Connection.objects.create(user=user, provider=gone, secrets="{}")).name == "No longer known"
     pasted = connect("openai")
     Connection.objects.filter(pk=pasted.pk).update(way="gone")
-    assert said(pasted)[:2] == ("warn", "Way not known")
+    assert said(pasted)[:2] == ("warn", "No longer offered")
 
 
 def test_what_a_provider_said_is_escaped(connect: Any):
