@@ -79,11 +79,11 @@ def _mismatch(session: OAuthSession, caller: Caller, code: str, params: Mapping[
         return gettext_noop("it was begun with another provider")
     nonce = token_digest(str(browser.get(nonce_name(session), "")))
     if not hmac.compare_digest(nonce, session.nonce_digest):
-        return gettext_noop("it was begun in another browser")
+        return gettext_noop("it was started in another browser")
     if session.is_over():
         return gettext_noop("it took longer than 10 minutes")
     if not session.is_known():
-        return gettext_noop("the provider is not connected in this way any more")
+        return gettext_noop("the provider can no longer be connected this way")
     return _issuer_mismatch(session, params)
 
 

@@ -15,8 +15,8 @@ from providers.spec import ProviderSpec
 
 # What a form may ask beside the credential, once an answer calls for it.
 BOXES = {
-    "keep_unverified": _("Keep it although it cannot be checked now; Akhrot checks it again later"),
-    "replace_account": _("Use it all the same, in place of the account that was connected"),
+    "keep_unverified": _("Save it anyway; Akhrot will check it again later"),
+    "replace_account": _("Use it anyway, in place of the account that is connected"),
 }
 
 
@@ -98,8 +98,8 @@ def credential_field(field: CredentialField) -> forms.Field:
 def _last_day() -> forms.Field:
     return forms.DateField(
         required=False,
-        label=_("Ends on"),
-        help_text=_("The last day on which the key works, if it has one. You get a mail before."),
+        label=_("Expires on"),
+        help_text=_("The last day the key works, if it has one. You will get a mail before."),
         widget=forms.DateInput(attrs={"class": "form-control", "type": "date"}, format="%Y-%m-%d"),
     )
 

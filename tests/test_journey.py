@@ -160,7 +160,7 @@ def test_keys_are_pasted_and_kept_unverified_where_nobody_can_be_asked(site: Sit
     page.get_by_text("could not be reached").wait_for()
     assert page.get_by_label("Auth token", exact=True).input_value() == ""
     page.get_by_label("Auth token", exact=True).fill("f" * 32)
-    page.get_by_label("Keep it although it cannot be checked now").check()
+    page.get_by_label("Save it anyway").check()
     page.get_by_role("button", name="Check and save").click()
     page.get_by_role("heading", name="Twilio is connected").wait_for()
     answer = agent.post("/tokens/fetch", provider="twilio")

@@ -155,7 +155,7 @@ def test_the_link_and_what_was_done_with_it_are_told_in_that_language(browser: C
         {
             "Connect %(name)s": "%(name)s verbinden",
             "Check and save": "Prüfen und behalten",
-            "Ends on": "Endet am",
+            "Expires on": "Endet am",
             "{key} asked for a link to connect {provider}": "Für {provider} wollte {key} einen Link",
         }
     )

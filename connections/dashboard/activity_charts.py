@@ -71,7 +71,7 @@ def _named(chosen: Filter) -> str:
     what = str(NOUNS[chosen.action or "token"])
     if chosen.since or chosen.until:
         return what
-    return f"{what}: {TIMES[chosen.time or 'month']}"
+    return f"{what} · {TIMES[chosen.time or 'month']}"
 
 
 def _points(found: Series, window: Window) -> list[Point]:

@@ -257,7 +257,7 @@ def test_an_answer_to_a_way_that_vanished_is_refused(
     state = parse_qs(urlsplit(away["Location"]).query)["state"][0]
     Provider.objects.filter(pk="notebook").update(specification=dict(turned, ways=[], services=[]))
     page = browser.get("/oauth/callback/notebook", {"state": state, "code": "c"})
-    assert "not connected in this way any more" in page.content.decode()
+    assert "can no longer be connected this way" in page.content.decode()
     assert provider_http.requests == []
 
 

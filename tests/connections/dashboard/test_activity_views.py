@@ -193,11 +193,11 @@ def test_the_chart_follows_the_filters(browser: Client, user: User) -> None:
     event(user, 2, action="key.issue", provider="")
     count_all()
     event(user, 0)
-    assert "Fetches: Last 30 days: 5 done, 1 refused" in text_of(browser.get(PAGE))
-    assert "Fetches: Last 24 hours: 4 done, 1 refused" in text_of(
+    assert "Fetches · Last 30 days: 5 done, 1 refused" in text_of(browser.get(PAGE))
+    assert "Fetches · Last 24 hours: 4 done, 1 refused" in text_of(
         browser.get(PAGE, {"provider": "google", "time": "day"})
     )
-    assert "API keys: Last 30 days: 1 done" in text_of(browser.get(PAGE, {"action": "key"}))
+    assert "API keys · Last 30 days: 1 done" in text_of(browser.get(PAGE, {"action": "key"}))
     assert "<figure" not in browser.get(PAGE, {"provider": "stripe"}).content.decode()
 
 
