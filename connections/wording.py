@@ -106,6 +106,11 @@ class Line:
         """The day it happened on."""
         return timezone.localtime(self.event.at).date()
 
+    @property
+    def outcome(self) -> str:
+        """How it ended, in a few words; the code itself where nobody has put it into words."""
+        return str(OUTCOMES.get(self.event.outcome, self.event.outcome))
+
 
 def lines(events: Iterable[AuditEvent], user: User) -> list[Line]:
     """`events` of `user` as sentences; keys and providers by the names that people know."""

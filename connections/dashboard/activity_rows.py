@@ -51,16 +51,12 @@ def rows(events: Sequence[AuditEvent], user: User, *, follows: str = "") -> list
         if code not in drawn:
             drawn[code] = _logo(line.spec)
         facts = format_html_join("", "<dt>{}</dt><dd>{}</dd>", telling.facts(line))
-        made.append(Row(line, day, drawn[code], _outcome(line.event), facts))
+        made.append(Row(line, day, drawn[code], line.outcome, facts))
     return made
 
 
 def _logo(spec: ProviderSpec | None) -> SafeString:
     return render_to_string("app/_activity_logo.html", {"spec": spec, "size": "small", "lazy": True})
-
-
-def _outcome(event: AuditEvent) -> str:
-    return str(wording.OUTCOMES.get(event.outcome, event.outcome))
 
 
 def options(choices: Iterable[tuple[str, str]], chosen: str) -> SafeString:
@@ -97,7 +93,7 @@ class _Telling:
             yield _("Outcome"), _("Done")
         else:
             code = self._link(event.outcome, outcome=event.outcome)
-            yield _("Outcome"), format_html("{} <span class=mono>{}</span>", _outcome(event).capitalize(), code)
+            yield _("Outcome"), format_html("{} <span class=mono>{}</span>", line.outcome.capitalize(), code)
         if event.api_key_id:
             yield _("Key"), self._key(event.api_key_id)
         if event.provider:

@@ -35,6 +35,11 @@ def test_a_refusal_reads_as_one(user: Any, key: Any):
     assert text == "assistant was refused a credential for Slack"
 
 
+def test_an_outcome_is_put_into_words_or_keeps_its_code(user: Any):
+    ended = [AuditEvent(user=user, action="token.fetch", outcome=code) for code in ("PROVIDER_UNAVAILABLE", "NEW_CODE")]
+    assert [line.outcome for line in wording.lines(ended, user)] == ["the provider failed", "NEW_CODE"]
+
+
 def test_what_is_gone_keeps_its_code(user: Any):
     assert said(user, action="connection.disconnect", provider="gone") == "gone was disconnected"
     assert said(user, action="token.fetch", api_key_id="Ab3dEf9h", provider="gone").startswith("Key Ab3dEf9h fetched")
