@@ -29,7 +29,8 @@ HEADINGS = (
     *("request_id", "purpose", "detail"),
 )
 # Where a spreadsheet could find a formula, in some locales also of full-width signs: at the beginning of a cell, and
-# behind what parts cells where a comma is the decimal point. There quotes that do not open a cell keep nothing together.
+# behind what parts cells where a comma is the decimal point. There quotes that do not open a cell keep nothing
+# together.
 # https://owasp.org/www-community/attacks/CSV_Injection
 BEGINNING = re.compile(r"""(?:^|(?<=[;\t\r\n]))(?=["\s]*[=+@＝＋－＠-]|[\t\r\n])""")
 
