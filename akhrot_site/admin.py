@@ -24,8 +24,8 @@ from akhrot_site import invitation_admin as invitation_admin
 from akhrot_site.addresses import has_account
 from apikeys.admin import ReadOnlyAdmin, moment
 from apikeys.authentication import caller_of
-from connections import callback
 from connections.admin import AsksToDelete, end
+from connections.link import callback
 from connections.models import Connection, OAuthSession
 
 # The key of a session is as good as its password: no page shows one.

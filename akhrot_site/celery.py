@@ -47,7 +47,7 @@ def stamp(headers: dict[str, Any], **_: Any) -> None:
 @signals.worker_shutting_down.connect
 def begin_no_more_flights(**_: Any) -> None:
     """Refreshes wait in line by the hundred. Begun during the stop they would be killed at its end, answers and all."""
-    from connections import flights
+    from connections.refreshing import flights
 
     flights.close()
 

@@ -25,7 +25,8 @@ from akhrot_site.models import Departure
 from akhrot_site.owner import one_at_a_time
 from apikeys.ledger import AuditEvent, Caller, record
 from apikeys.models import ApiKey
-from connections import callback, connect, letters
+from connections import connect, letters
+from connections.link import callback
 from connections.mail import FAILURES
 from connections.models import Connection, OAuthSession
 from providers.models import Provider

@@ -13,8 +13,8 @@ from django.utils.crypto import salted_hmac
 
 from apikeys.ledger import Caller, record
 from connections import credentials
+from connections.link.signing_in import sign_out
 from connections.models import Connection, Notice, OAuthSession
-from connections.signing_in import sign_out
 from providers import http, oauth
 from providers.http import ProviderUnavailable
 from providers.models import Provider

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from connections.refreshable import Refreshable
+from connections.refreshing.refreshable import Refreshable
 
 
 def new_token_id() -> str:

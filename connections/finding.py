@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 
-from connections.refreshable import RefreshableQuerySet
+from connections.refreshing.refreshable import RefreshableQuerySet
 from providers.models import Provider
 
 if TYPE_CHECKING:

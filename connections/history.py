@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apikeys.statements import Insert
-from connections import figures
+from connections.refreshing import figures
 
 if TYPE_CHECKING:
     from connections.models import Connection

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apikeys.statements import Replace
-from connections import credentials, margins
+from connections import credentials
 from connections.finding import FETCH_ORDER as FETCH_ORDER
 from connections.finding import ConnectionQuerySet as ConnectionQuerySet
 from connections.history import Refresh as Refresh
@@ -22,7 +22,8 @@ from connections.history import Sweep as Sweep
 from connections.notices import MailChoice as MailChoice
 from connections.notices import Notice as Notice
 from connections.oauth_session import OAuthSession as OAuthSession
-from connections.refreshable import Refreshable
+from connections.refreshing import margins
+from connections.refreshing.refreshable import Refreshable
 from connections.welcome import Welcome as Welcome
 from providers.grants import lasting, scopes_kept
 from providers.models import Provider

@@ -84,7 +84,8 @@ class OAuthSession(models.Model):
     `way` is how it is to be connected, until the user chooses another, and `scopes` are what is asked for in that way.
     `connection` is the one to renew, later the one that came of it. `state` and `nonce` are stored hashed: the state
     travels through the provider, the nonce lies in the data of the browser session that started. `login` is a sign-in
-    on pages of ours between its steps (`signing_in.py`); each of its writes has a state of its own, which nobody gets.
+    on pages of ours between its steps (`link/signing_in.py`); each of its writes has a state of its own, which nobody
+    gets.
     """
 
     class Status(models.TextChoices):
@@ -194,7 +195,7 @@ class OAuthSession(models.Model):
     def fail(self, reason: str) -> bool:
         """End it without a connection; `reason` is what the agent's poll reads.
 
-        What it holds, a grant or a sign-in, stays sealed in it until that is given up as well (`giving_up.py`).
+        What it holds, a grant or a sign-in, stays sealed in it until that is given up as well (`link/giving_up.py`).
         """
         open_ones = type(self).objects.filter(pk=self.pk, status__in=self.OPEN)
         ended = open_ones.update(status=self.Status.FAILED, reason=reason[:300], state_digest=None)

@@ -1,7 +1,7 @@
-"""The connect link as the agent makes it and the user opens it. What comes back from the provider: `callback.py`.
+"""The connect link as the agent makes it and the user opens it. What comes back from the provider: `link/callback.py`.
 
 An agent calls `start` and `poll`. The user's browser opens the link (`open_link`) and either goes on to the provider
-(`begin`) or pastes a credential (`paste` in `pasting.py`). Each step checks whose link it is; a GET changes nothing.
+(`begin`) or pastes a credential (`link/pasting.py`). Each step checks whose link it is; a GET changes nothing.
 """
 
 from urllib.parse import urlsplit
@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from apikeys.ledger import Caller, record
-from connections import connect, errors, signing_in
+from connections import connect, errors
+from connections.link import signing_in
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import LIFETIME
 from providers import oauth, search

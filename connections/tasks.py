@@ -12,11 +12,13 @@ from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError as QueueAway
 
 from apikeys.ledger import Caller
-from connections import callback, flights, keeping, mail, reminders, spool
-from connections.asking import tell_lost
+from connections import mail, reminders
 from connections.databases import give_back
-from connections.giving_up import give_up
+from connections.link import callback
+from connections.link.giving_up import give_up
 from connections.models import Connection, Notice, OAuthSession, Refresh, Sweep
+from connections.refreshing import flights, keeping, spool
+from connections.refreshing.asking import tell_lost
 from providers import verify
 
 log = structlog.get_logger(__name__)

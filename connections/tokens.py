@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from apikeys.ledger import Caller, record
 from apikeys.statements import FirstJoined
-from connections import errors, flights, tasks
-from connections.asking import CLIENT_REFUSED
+from connections import errors, tasks
 from connections.models import FETCH_ORDER, Connection
+from connections.refreshing import flights
+from connections.refreshing.asking import CLIENT_REFUSED
 from connections.sessions import chosen, offered_provider
 from connections.times import iso
 from providers import call

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from apikeys.ledger import Caller, record
 from apikeys.rates import counter
-from connections import flights, times
+from connections import times
 from connections.databases import give_back
 from connections.models import Connection
+from connections.refreshing import flights
 from connections.tokens import YOUNG, must_wait
 from connections.wording import reason_in_words
 from providers import http, probe, verify

@@ -19,8 +19,8 @@ from apikeys.ledger import Caller, record
 from apikeys.models import ApiKey, AuditEvent
 from connections import sessions
 from connections.admin_overview import LOOKED_AT
-from connections.asking import tell_lost
 from connections.models import Connection, Notice, OAuthSession, Refresh
+from connections.refreshing.asking import tell_lost
 from providers.models import Provider
 from tests.staff import administrator as administrator
 from tests.staff import staff as staff

@@ -151,8 +151,8 @@ def test_no_code_asks_which_provider_it_deals_with() -> None:
 
 def test_the_readme_says_where_to_look_in_connections() -> None:
     section = (ROOT / "README.md").read_text().partition("### Where to look in `connections/`")[2].partition("\n#")[0]
-    modules = {path.stem for path in (ROOT / "connections").glob("*.py")} - {"__init__", "apps"}
-    assert set(re.findall(r"`(\w+)`", section)) == modules
+    found = (path for place in ("", "link", "refreshing") for path in (ROOT / "connections" / place).glob("*.py"))
+    assert set(re.findall(r"`(\w+)`", section)) == {path.stem for path in found} - {"__init__", "apps"}
 
 
 def test_the_whole_project_is_looked_at() -> None:

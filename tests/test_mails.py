@@ -15,9 +15,9 @@ from akhrot_site import account_mail, departures, invitations
 from akhrot_site.models import Invitation
 from apikeys.ledger import Caller
 from connections import letters, reminders
-from connections.asking import tell_lost
 from connections.connect import client_was_refused
 from connections.models import Notice
+from connections.refreshing.asking import tell_lost
 from tests.akhrot_site.test_account_mail import context
 from tests.connections.test_mail import both_forms
 from tests.provider_http import ProviderHttp

@@ -17,8 +17,8 @@ from django.test import Client
 from apikeys.ledger import Caller
 from connections import connect as connecting
 from connections import sessions
+from connections.link.signing_in import HalfOpen
 from connections.models import Connection, OAuthSession
-from connections.signing_in import HalfOpen
 from tests.provider_http import ProviderHttp
 
 MARK = "TOPSECRET"

@@ -13,8 +13,8 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from connections.asking import CLIENT_REFUSED
 from connections.models import Connection
+from connections.refreshing.asking import CLIENT_REFUSED
 from connections.times import days, element
 from connections.wording import reason_in_words
 

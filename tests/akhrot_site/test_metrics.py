@@ -18,8 +18,9 @@ from redis import Redis
 from akhrot_site import metrics, queues
 from akhrot_site.celery import app
 from akhrot_site.environment import networks
-from connections import flights, tasks
+from connections import tasks
 from connections.models import Connection, Notice, Refresh, Sweep
+from connections.refreshing import flights
 from tests.conftest import Clock
 from tests.provider_http import ProviderHttp
 from tests.servers import free_port

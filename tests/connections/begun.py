@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 
 from apikeys.ledger import Caller
-from connections import callback
+from connections.link import callback
 from connections.models import OAuthSession
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.test import Client
 
+from connections.link.signing_in import HalfOpen
 from connections.models import OAuthSession
-from connections.signing_in import HalfOpen
 from tests.agents import Agent
 from tests.telegram.stand_in import ADA, API_HASH, API_ID, CODE
 

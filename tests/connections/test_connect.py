@@ -10,8 +10,10 @@ from django.db import connection, connections, transaction
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
 from connections import connect as connecting
-from connections import flights, pasting, sessions
+from connections import sessions
+from connections.link import pasting
 from connections.models import Connection, OAuthSession
+from connections.refreshing import flights
 from connections.sessions import Refused
 from providers.models import Provider
 from providers.oauth import Account, Grant

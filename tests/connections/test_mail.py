@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from connections import mail, tasks
-from connections.asking import tell_lost
 from connections.connect import client_was_refused
 from connections.models import Connection, Notice
+from connections.refreshing.asking import tell_lost
 
 MARK = "TOPSECRET"
 AWAY = "tests.connections.test_mail.Away"

@@ -9,9 +9,9 @@ from django.core import mail as outgoing
 from django.utils import timezone
 
 from connections import mail
-from connections.asking import tell_lost
 from connections.connect import client_was_refused
 from connections.models import MailChoice, Notice
+from connections.refreshing.asking import tell_lost
 
 
 def send() -> int:

@@ -76,7 +76,7 @@ def test_every_code_of_the_catalogue_has_words():
 
 def test_every_outcome_that_is_recorded_has_words():
     recorded = set()
-    for path in (ROOT / "connections").glob("*.py"):
+    for path in (ROOT / "connections").rglob("*.py"):
         recorded |= set(re.findall(r'\boutcome="([A-Z_]+)"', path.read_text()))
     by_fetches = {error.code for error in errors.ApiError.__subclasses__() if "_NOT_FOUND" in error.code}
     by_fetches -= {"SESSION_NOT_FOUND", "CONNECTION_NOT_FOUND"}

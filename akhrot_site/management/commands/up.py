@@ -16,7 +16,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from akhrot_site import owner
-from connections import keeping
+from connections.refreshing import keeping
 from providers import registry
 from providers.models import Provider, check_canary
 from providers.sealed import ensure_keyring

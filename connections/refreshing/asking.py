@@ -8,11 +8,12 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 
 from apikeys.ledger import Caller, record
-from connections import connect, spool
+from connections import connect
 from connections.databases import give_back
-from connections.keeping import keep, replay
 from connections.models import Connection, Notice, Refresh
-from connections.refreshable import Lease
+from connections.refreshing import spool
+from connections.refreshing.keeping import keep, replay
+from connections.refreshing.refreshable import Lease
 from providers import breaker, oauth
 from providers.breaker import HostDown
 from providers.http import ProviderUnavailable

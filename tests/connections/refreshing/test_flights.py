@@ -8,8 +8,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from connections import flights, tasks
+from connections import tasks
 from connections.models import Connection, Notice, Refresh, Sweep
+from connections.refreshing import flights
 from tests.provider_http import ProviderHttp
 
 GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"

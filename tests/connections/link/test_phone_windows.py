@@ -10,8 +10,8 @@ from telethon.sessions import StringSession
 
 from apikeys.models import AuditEvent
 from apikeys.rates import forget_counts
-from connections import phone as phone_steps
 from connections import tasks
+from connections.link import phone as phone_steps
 from connections.models import Connection, OAuthSession
 from providers import http
 from tests.connections.telephone import APP, Phone, alert, faulty, text

@@ -16,11 +16,11 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from connections import asking, figures, keeping, spool
-from connections.asking import Landing as Landing
 from connections.databases import give_back
-from connections.lanes import Lanes
 from connections.models import Connection
+from connections.refreshing import asking, figures, keeping, spool
+from connections.refreshing.asking import Landing as Landing
+from connections.refreshing.lanes import Lanes
 from providers import breaker, http, oauth
 
 log = structlog.get_logger(__name__)

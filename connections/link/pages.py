@@ -14,13 +14,13 @@ from django.views.decorators.cache import never_cache
 
 from apikeys.authentication import caller_of
 from connections import sessions
-from connections.forms import InputsForm, PasteForm
+from connections.link.forms import InputsForm, PasteForm
+from connections.link.phone import OtherBrowser
+from connections.link.phone_forms import PhoneForm
+from connections.link.signing_in import HalfOpen
 from connections.models import OAuthSession
 from connections.oauth_session import LIFETIME
-from connections.phone import OtherBrowser
-from connections.phone_forms import PhoneForm
 from connections.sessions import NotYours, Refused
-from connections.signing_in import HalfOpen
 from providers.template import fill
 
 View = Callable[..., HttpResponse]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from connections.forms import InputsForm, PasteForm
+from connections.link.forms import InputsForm, PasteForm
 from providers import registry
 from providers.registry import validate
 from providers.spec import ProviderSpec

@@ -8,7 +8,8 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
-from connections import callback, sessions
+from connections import sessions
+from connections.link import callback
 from connections.models import Connection, OAuthSession
 from connections.sessions import Refused
 from tests.connections.begun import IDENTITY_URL, TOKEN_URL, Begun

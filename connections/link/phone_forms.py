@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from connections.forms import SpecForm, credential_field
-from connections.signing_in import HalfOpen
+from connections.link.forms import SpecForm, credential_field
+from connections.link.signing_in import HalfOpen
 from providers.spec import ProviderSpec
 
 # E.164: at most fifteen digits; the shortest in use have seven.

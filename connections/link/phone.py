@@ -20,14 +20,14 @@ from django.utils.translation import gettext_noop
 
 from apikeys.ledger import record
 from apikeys.rates import counter
-from connections import callback, signing_in
 from connections.databases import give_back
+from connections.link import callback, signing_in
+from connections.link.phone_account import Overtaken, Visit, finish
+from connections.link.phone_words import Trouble, clock, span, waiting
+from connections.link.signing_in import HalfOpen, Step
 from connections.models import OAuthSession
 from connections.oauth_session import LIFETIME, token_digest
-from connections.phone_account import Overtaken, Visit, finish
-from connections.phone_words import Trouble, clock, span, waiting
 from connections.sessions import Refused, check_usable, nonce_name
-from connections.signing_in import HalfOpen, Step
 from providers import http, telegram_login
 from providers.http import ProviderUnavailable
 from providers.telegram import App, SessionRefused

@@ -10,15 +10,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apikeys.authentication import caller_of
-from connections import callback, pasting, phone, phone_account, phone_views, sessions
-from connections.connect_pages import ask, form_of, guarded, opened
-from connections.forms import BOXES, InputsForm, PasteForm
-from connections.held import Held
+from connections import sessions
+from connections.link import callback, pasting, phone, phone_account, phone_views
+from connections.link.forms import BOXES, InputsForm, PasteForm
+from connections.link.held import Held
+from connections.link.pages import ask, form_of, guarded, opened
+from connections.link.phone_account import Visit
+from connections.link.signing_in import HalfOpen
 from connections.models import OAuthSession
-from connections.phone_account import Visit
 from connections.posting import posted_from
 from connections.sessions import Refused
-from connections.signing_in import HalfOpen
 from providers.accounts import Account
 
 

@@ -10,12 +10,12 @@ from django.utils.translation import gettext, gettext_noop
 
 from apikeys.ledger import Caller, record
 from connections import connect
-from connections.giving_up import give_back, give_up
-from connections.held import Held
+from connections.link.giving_up import give_back, give_up
+from connections.link.held import Held
+from connections.link.signing_in import HalfOpen
 from connections.models import Connection, OAuthSession
 from connections.oauth_session import token_digest
 from connections.sessions import Refused, nonce_name
-from connections.signing_in import HalfOpen
 from providers import accounts, http, oauth
 from providers.accounts import Account, Item
 from providers.http import ProviderUnavailable

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from connections.link.signing_in import HalfOpen
 from connections.models import OAuthSession
-from connections.signing_in import HalfOpen
 
 
 class Trouble(Exception):

@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from apikeys.ledger import Caller
-from connections import callback, connect, signing_in
+from connections import connect
+from connections.link import callback, signing_in
+from connections.link.signing_in import HalfOpen
 from connections.models import Connection, OAuthSession
 from connections.sessions import Refused, nonce_name
-from connections.signing_in import HalfOpen
 from providers.sealed import SealBroken
 from providers.telegram_login import SignedIn
 from providers.verify import Verdict

@@ -10,9 +10,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from connections import keeping, spool
 from connections.models import Connection, Refresh
-from connections.spool import Late
+from connections.refreshing import keeping, spool
+from connections.refreshing.spool import Late
 from providers.oauth import Grant
 from tests.provider_http import ProviderHttp
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from connections import margins
+from connections.refreshing import margins
 from providers import registry
 from providers.oauth import Grant
 from providers.spec import ProviderSpec

@@ -7,8 +7,9 @@ from django.test import Client
 
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
-from connections import callback, tasks
 from connections import connect as connecting
+from connections import tasks
+from connections.link import callback
 from connections.models import Connection, OAuthSession
 from tests.connections.telephone import Phone, text
 from tests.telegram.stand_in import ADA, BOB, Telegram

@@ -11,10 +11,11 @@ import structlog
 from django.db import DataError, transaction
 from django.db import Error as DatabaseError
 
-from connections import connect, spool
+from connections import connect
 from connections.databases import durably, give_back
 from connections.models import Connection, Refresh
-from connections.spool import Late
+from connections.refreshing import spool
+from connections.refreshing.spool import Late
 from providers.oauth import Grant
 from providers.sealed import SealBroken
 

@@ -5,7 +5,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from connections.lanes import Lanes
+from connections.refreshing.lanes import Lanes
 
 
 def test_a_lane_that_hangs_leaves_room_for_others():

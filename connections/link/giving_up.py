@@ -1,9 +1,9 @@
 """What a provider issued and nobody wants: given back, so that no grant lives on that its user does not know of."""
 
 from connections import connect
-from connections.held import Held
+from connections.link.held import Held
+from connections.link.signing_in import abandon
 from connections.models import Connection, OAuthSession
-from connections.signing_in import abandon
 from providers import accounts
 from providers.sealed import SealBroken
 

@@ -11,8 +11,9 @@ from django.test import Client
 from apikeys.ledger import Caller
 from apikeys.models import AuditEvent
 from connections import connect as connecting
-from connections import flights, keeping, sessions, spool, tasks
+from connections import sessions, tasks
 from connections.models import Connection, OAuthSession
+from connections.refreshing import flights, keeping, spool
 from providers.models import Provider
 from providers.oauth import Grant
 from providers.verify import Verdict

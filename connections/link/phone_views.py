@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apikeys.authentication import caller_of
-from connections import phone
-from connections.connect_pages import ask, form_of, guarded, opened
+from connections.link import phone
+from connections.link.pages import ask, form_of, guarded, opened
+from connections.link.phone_account import Overtaken, Visit
+from connections.link.phone_forms import CodeForm, PasswordForm, PhoneForm, focus_first_fault
+from connections.link.phone_words import Trouble, clock
+from connections.link.signing_in import HalfOpen
 from connections.models import OAuthSession
-from connections.phone_account import Overtaken, Visit
-from connections.phone_forms import CodeForm, PasswordForm, PhoneForm, focus_first_fault
-from connections.phone_words import Trouble, clock
 from connections.posting import posted_from
-from connections.signing_in import HalfOpen
 
 FORMS: dict[str, Any] = {"code": CodeForm, "password": PasswordForm}
 # The only page that Telegram has sent people to for a code: https://core.telegram.org/constructor/auth.sentCodeTypeFragmentSms
