@@ -154,7 +154,23 @@ class ActivateTotpForm(TotpForm):  # type: ignore[misc]
         dress(self, "code", _("Code from the app"), **CODE)
 
 
+class PasskeyAnswer(forms.JSONField):
+    """What the browser says for a passkey. Nested without end it is no JSON, and none of it is shown again."""
+
+    def to_python(self, value: Any) -> Any:
+        """What was sent. Raises ValidationError."""
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise forms.ValidationError(UNKNOWN_PASSKEY, code="invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What the field holds when the page comes back: nothing, for each attempt has an answer of its own."""
+        return initial
+
+
 class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
+    credential = PasskeyAnswer(widget=forms.HiddenInput)
     # allauth makes the box when its module is imported, and leaves it out where passkeys are no way to sign in.
     passwordless = forms.BooleanField(
         required=False,
@@ -177,6 +193,8 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):  # type: ignore[misc]
 
 class PasskeyForm(passkeys.AuthenticateWebAuthnForm):  # type: ignore[misc]
     """allauth says of every credential that it refuses what it says of a mistyped code."""
+
+    credential = PasskeyAnswer(widget=forms.HiddenInput)
 
     def clean_credential(self) -> Any:
         try:

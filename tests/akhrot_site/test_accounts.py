@@ -14,6 +14,7 @@ from django.core import mail as outgoing
 from django.test import Client
 
 from akhrot_site import owner
+from akhrot_site.account_forms import UNKNOWN_PASSKEY, AddPasskeyForm, PasskeyLoginForm
 from tests.conftest import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -234,3 +235,10 @@ def test_sign_up_is_offered_where_it_is_open_and_waits_for_the_mail(settings: An
     again = Client().post("/accounts/signup/", form, follow=True).content.decode()
     assert "We have sent you a mail." in again
     assert outgoing.outbox[1].subject == "Akhrot: You already have an account"
+
+
+def test_an_answer_of_a_passkey_that_is_nested_without_end_is_refused_as_any_other(user: User):
+    sent = {"credential": "[" * 100_000}
+    for form in (PasskeyLoginForm(sent), AddPasskeyForm(sent, user=user)):
+        assert form.errors["credential"] == [UNKNOWN_PASSKEY]
+        assert "[[" not in str(form["credential"])
