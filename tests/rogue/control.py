@@ -20,7 +20,7 @@ class Control:
             sent = json.loads(request.body or b"{}")
             found = self._command(request.path.strip("/"), sent)
             await self._listen()
-        except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        except (ValueError, TypeError, KeyError, AttributeError, OSError) as problem:
             return Answer.json({"error": f"{type(problem).__name__}: {problem}"}, 400)
         return Answer.json(found)
 

@@ -78,8 +78,10 @@ class Channel:
         return True
 
     def reset(self) -> None:
-        """End the connection with RST in place of FIN."""
-        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        """End the connection with RST in place of FIN, unless the client has ended it."""
+        connection = self.writer.get_extra_info("socket")
+        if connection.fileno() >= 0:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
