@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
+from functools import wraps
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from akhrot_site import lifeline
+from connections.errors import MethodNotAllowed
 from connections.models import Connection, Sweep
 from providers.models import check_canary
 
@@ -21,14 +23,27 @@ LONGEST_BACKLOG = dt.timedelta(minutes=5)
 GRACE = 60.0
 
 
-@require_safe
+def to_be_read(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answers GET and HEAD with `view`, and everything else as the rest of the API does."""
+
+    @wraps(view)
+    def read(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        error = MethodNotAllowed(f'Method "{request.method}" not allowed.', "GET, HEAD")
+        return JsonResponse(error.body(), status=error.status, headers=error.headers())
+
+    return read
+
+
+@to_be_read
 @never_cache
 def alive(request: HttpRequest) -> HttpResponse:
     """The process answers. Asks nobody else, so that a database away never restarts a web process."""
     return JsonResponse({"status": "success", "data": {"alive": True}})
 
 
-@require_safe
+@to_be_read
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
     """The site does its work: the database answers, the keyring opens what it holds, refreshes are made in time."""

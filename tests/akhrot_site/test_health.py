@@ -34,6 +34,14 @@ def trouble() -> tuple[str, dict[str, str]]:
     return error["message"], {name: said for name, said in error["checks"].items() if said != "ok"}
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_what_is_only_read_refuses_the_rest_as_the_api_does(path: str):
+    answer = Client().post(path)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+    assert Client().head(path).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/", "/readyz", "/readyz/"])
 def test_a_healthy_site_says_so(path: str):
     answer = Client().get(path)
