@@ -58,15 +58,15 @@ def _fields(detail: Any) -> dict[str, str]:
     """DRF's nested details as field → one message."""
     if not isinstance(detail, dict):
         return {"body": _first(detail)}
-    return dict(_named("body" if name == "non_field_errors" else str(name), value) for name, value in detail.items())
+    return {("body" if name == "non_field_errors" else str(name)): _said(value) for name, value in detail.items()}
 
 
-def _named(field: str, detail: Any) -> tuple[str, str]:
-    """A field with its message; of a list the first item at fault, as in ``services.2``."""
+def _said(detail: Any) -> str:
+    """The message of a field; of a list that of its first item at fault, as in ``item 2: must be a string``."""
     if isinstance(detail, dict) and detail:
         place, first = next(iter(detail.items()))
-        return f"{field}.{place}", _first(first)
-    return field, _first(detail)
+        return f"item {int(place) + 1}: {_first(first)}"
+    return _first(detail)
 
 
 def _first(detail: Any) -> str:

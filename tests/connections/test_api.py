@@ -81,7 +81,10 @@ def test_a_malformed_body_names_its_fields(agent: Any, body: Any, field: str | N
 def test_a_fault_in_a_list_names_the_item_and_says_what_it_must_be(agent: Any):
     body = {"provider": "google", "services": ["gmail", 5], "scopes": ["one two"]}
     fields = error(agent.post("/oauth/sessions", body), 400, "VALIDATION_ERROR")["fields"]
-    assert fields == {"services.1": "must be a string", "scopes.0": "must be one scope, without spaces or quotes"}
+    assert fields == {
+        "services": "item 2: must be a string",
+        "scopes": "item 1: must be one scope, without spaces or quotes",
+    }
     fields = error(agent.post("/oauth/sessions", {"provider": "google", "services": "gmail"}), 400, "VALIDATION_ERROR")
     assert set(fields["fields"]) == {"services"}
 
