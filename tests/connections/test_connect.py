@@ -180,7 +180,8 @@ def wait_until_somebody_waits() -> None:
     """Until a statement waits for another transaction. SQLite has its writers in line, and nothing to look at."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 10
-    while connection.vendor == "postgresql" and time.monotonic() < deadline:
+    while connection.vendor == "postgresql":
+        assert time.monotonic() < deadline, "nobody waits"
         with connection.cursor() as cursor:
             cursor.execute(waiting)
             if cursor.fetchone():

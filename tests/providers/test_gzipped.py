@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -73,6 +74,15 @@ def test_no_answer_swells_beyond_the_limit(
     for _ in range(times):
         body = gzip.compress(body)
     assert said in paste(agent, browser, host(body, coding))
+    assert not Connection.objects.exists()
+
+
+def test_what_lies_beyond_the_limit_is_never_unpacked(host: Any, agent: Agent, browser: Client):
+    """Its checksum, which comes last, is wrong: only whoever unpacks more than he may finds that out."""
+    broken = gzip.compress(LARGE)[:-8] + bytes(8)
+    with pytest.raises(zlib.error):
+        zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(broken)
+    assert "answered more than 1,000,000 bytes" in paste(agent, browser, host(broken, "gzip"))
     assert not Connection.objects.exists()
 
 
